@@ -1,0 +1,41 @@
+"""The error that every wrong setting ends in."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ['ConfigError', 'MMGanCompError', 'closest']
+
+
+class MMGanCompError(Exception):
+    """Base class of the errors that this package raises on purpose."""
+
+
+class ConfigError(MMGanCompError, ValueError):
+    """A setting that cannot work, found before training starts.
+
+    The message is one line: the config key, the value that was given and
+    what would be right. The command line prints it without a traceback.
+    """
+
+    @classmethod
+    def at(cls, key: str, value: Any, remedy: str) -> ConfigError:
+        """Build the message from its three parts.
+
+        Args:
+            key: Dotted config key, for example
+                ``default_hooks.sparsity.networks.generator.density``.
+            value: The value found there.
+            remedy: What would be right, as a sentence or half-sentence.
+        """
+        return cls(f'{key} = {value!r}: {remedy}')
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Say which names are known, the likeliest first: for error messages."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f'did you mean {near[0]!r}? ' if near else ''
+    return f'{hint}known: {", ".join(known) if known else "none"}'
