@@ -1,0 +1,1 @@
+"""The run: its state, its clocks and the order of one update."""

@@ -1,0 +1,126 @@
+"""What a run is going to be: model, networks, optimizers, length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from mmgancomp import families
+from mmgancomp.errors import ConfigError, closest
+from mmgancomp.families.base import Family, Network
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+__all__ = ['RunContext']
+
+ROLES = ('generator', 'discriminator')
+
+
+@dataclass
+class RunContext:
+    """The facts that a mechanism needs before training starts.
+
+    Attributes:
+        model: The bare model.
+        family: The family that claims it.
+        networks: Its networks by name.
+        iterations: Length of the run in iterations.
+        wrappers: Optimizer wrappers by key.
+        seed: The run's seed, equal on all ranks.
+    """
+
+    model: nn.Module
+    family: Family
+    networks: dict[str, Network]
+    iterations: int
+    wrappers: dict[str, OptimWrapper]
+    seed: int = 0
+    _updates: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: nn.Module, wrapper: Any, iterations: int,
+           seed: int = 0) -> RunContext:
+        """Ask the model's family for the rest."""
+        if is_model_wrapper(model):
+            model = model.module
+        family = families.of(model)
+        networks = family.networks(model)
+        # A model with a single optimizer wrapper has no keys to look up.
+        wrappers = dict(wrapper.items()) if hasattr(wrapper, 'items') else {
+            network.optimizer: wrapper
+            for network in networks.values()
+        }
+        for network in networks.values():
+            if network.optimizer not in wrappers:
+                raise ConfigError.at(
+                    f'optim_wrapper.{network.optimizer}', None,
+                    f'{type(model).__name__} has no optimizer for its '
+                    f'{network.name}; {closest(network.optimizer, wrappers)}')
+        return cls(model, family, networks, iterations, wrappers, seed)
+
+    @classmethod
+    def from_runner(cls, runner: Runner) -> RunContext:
+        """The context of a Runner whose optimizers are built."""
+        from mmengine.dist import broadcast_object_list
+        seed = [runner.seed]
+        broadcast_object_list(seed)
+        return cls.of(runner.model, runner.optim_wrapper, runner.max_iters,
+                      seed[0] or 0)
+
+    def updates(self, optimizer: str) -> int:
+        """Optimizer updates that this run makes with that optimizer."""
+        if optimizer not in self._updates:
+            self._updates[optimizer] = self.family.updates(
+                self.model, optimizer, self.iterations, {
+                    key: wrapper._accumulative_counts
+                    for key, wrapper in self.wrappers.items()
+                })
+        return self._updates[optimizer]
+
+    def select(self, settings: dict[str, Any],
+               key: str) -> dict[str, dict[str, Any]]:
+        """Give each network the settings of its role and of its name.
+
+        A role ('generator') means every network of that role; an exact name
+        ('generators.photo') is stronger, and the two are merged key by key.
+
+        Args:
+            settings: Role or name → options.
+            key: Config key of ``settings``, for errors.
+
+        Returns:
+            Options per network name, for the networks that have any.
+        """
+        flat: dict[str, Any] = {}
+        for name, options in settings.items():
+            inner = [n for n in self.networks if n.startswith(f'{name}.')]
+            if (inner and name not in ROLES and isinstance(options, dict)
+                    and name not in self.networks):
+                # `--cfg-options …networks.generators.photo.density=` nests.
+                flat.update({f'{name}.{k}': v for k, v in options.items()})
+            else:
+                flat[name] = options
+        for name, options in flat.items():
+            if name not in ROLES and name not in self.networks:
+                raise ConfigError.at(
+                    f'{key}.{name}', options,
+                    f'{type(self.model).__name__} has no such network; '
+                    f'{closest(name, [*ROLES, *self.networks])}')
+            if not isinstance(options, dict):
+                raise ConfigError.at(
+                    f'{key}.{name}', options,
+                    'write the options of this network as a dict')
+        selected = {}
+        for name, network in self.networks.items():
+            merged = {
+                **flat.get(network.role, {}),
+                **(flat.get(name, {}) if name != network.role else {})
+            }
+            if network.role in flat or name in flat:
+                selected[name] = merged
+        return selected

@@ -1,0 +1,191 @@
+"""The hook that keeps a run's state, and the base of our other hooks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mmengine.hooks import Hook
+from mmengine.runner.base_loop import BaseLoop
+
+from mmgancomp.registry import HOOKS
+
+from . import rng
+from .context import RunContext
+from .state import RunState
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+__all__ = ['CompressionHook', 'RunStateHook', 'is_training']
+
+
+def is_training(runner: Runner) -> bool:
+    """Whether ``runner.train()`` is under way, not ``val()`` or ``test()``."""
+    return isinstance(runner._train_loop, BaseLoop)
+
+
+@HOOKS.register_module()
+class RunStateHook(Hook):
+    """Saves and restores the state of a run; writes ``compression.json``.
+
+    Every hook of this package brings it along. A config whose only piece of
+    ours is a network builder names it::
+
+        default_hooks = dict(compression=dict(type='mmgancomp.RunStateHook'))
+    """
+
+    # Before the checkpoint hook, so that its `before_train` has restored
+    # everything when others look.
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._state: RunState | None = None
+
+    @classmethod
+    def of(cls, runner: Runner) -> RunStateHook:
+        """The one such hook of a runner; registered if it was missing."""
+        for hook in runner.hooks:
+            if isinstance(hook, cls):
+                return hook
+        # A new list: somebody may be iterating over the old one.
+        runner._hooks = list(runner._hooks)
+        hook = cls()
+        runner.register_hook(hook)
+        return hook
+
+    def state_of(self, runner: Runner) -> RunState:
+        """The run's state, made on first use."""
+        if self._state is None:
+            self._state = RunState(runner)
+        return self._state
+
+    def before_run(self, runner: Runner) -> None:
+        if is_training(runner):
+            self.state_of(runner)
+
+    def before_train(self, runner: Runner) -> None:
+        state = self.state_of(runner)
+        state.start()
+        if state.resumed:
+            _restore_before_first_batch(runner, state)
+
+    def before_save_checkpoint(self, runner: Runner,
+                               checkpoint: dict) -> None:
+        self.state_of(runner).before_save(checkpoint)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if self._state is not None:
+            self._state.after_load(checkpoint)
+
+    # Validation draws noise. Training must not depend on whether a
+    # validation lies between a checkpoint and the next iteration.
+    def before_val(self, runner: Runner) -> None:
+        self._rng = rng.capture()
+
+    def after_val(self, runner: Runner) -> None:
+        rng.restore(self._rng)
+
+    def after_val_epoch(self, runner: Runner,
+                        metrics: dict[str, float] | None = None) -> None:
+        if self._state is not None:
+            self._state.note_metrics(metrics)
+            self._state.write_record()
+
+    def after_train(self, runner: Runner) -> None:
+        self.state_of(runner).write_record()
+
+
+def _restore_before_first_batch(runner: Runner, state: RunState) -> None:
+    """Restore the generators when the batches already used are skipped.
+
+    Skipping draws random numbers (augmentation), and so does the first real
+    batch: the moment in between is the only right one.
+    """
+    loop = runner.train_loop
+    inner = getattr(loop, 'dataloader_iterator', None)
+    if inner is None:
+        state.restore_rng()
+    else:
+        loop.dataloader_iterator = _SkipThenRestore(inner, runner.iter, state)
+
+
+class _SkipThenRestore:
+    """Iterator proxy that restores the generators after ``skip`` items."""
+
+    def __init__(self, inner: Any, skip: int, state: RunState) -> None:
+        self._inner, self._left, self._state = inner, skip, state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __iter__(self) -> _SkipThenRestore:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left == 0:
+            self._state.restore_rng()
+        self._left -= 1
+        return next(self._inner)
+
+
+class CompressionHook(Hook):
+    """Base of hooks that compress: checks first, then joins the run.
+
+    A subclass says what it needs in :meth:`prepare`, which ``mmgancomp
+    plan`` calls as well; so a config that plans without an error also
+    starts. :meth:`attach` hangs callbacks on the optimizers, and
+    :meth:`begin` acts once weights are loaded and state is restored.
+
+    Attributes:
+        key: Name under ``default_hooks`` and in the checkpoint.
+    """
+
+    key: ClassVar[str]
+    priority = 'HIGH'
+
+    @abstractmethod
+    def prepare(self, context: RunContext) -> None:
+        """Check all settings against the run and build what they name.
+
+        Raises:
+            ConfigError: With the key, the value and what would be right.
+        """
+
+    @abstractmethod
+    def attach(self, state: RunState) -> None:
+        """Hang callbacks on the optimizers of the run."""
+
+    @abstractmethod
+    def begin(self, state: RunState) -> None:
+        """Act before the first iteration, weights and state in place."""
+
+    @abstractmethod
+    def describe(self) -> list[dict[str, Any]]:
+        """Rows for ``mmgancomp plan``."""
+
+    def settings(self) -> dict[str, Any]:
+        """Resolved settings that a resumed run must share."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """State for the checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take state back."""
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Entries for the record, by network name."""
+        return {}
+
+    def before_run(self, runner: Runner) -> None:
+        if not is_training(runner):
+            return
+        state = RunState.of(runner)
+        self.prepare(state.context)
+        state.add(self)
+        self.attach(state)
+
+    def before_train(self, runner: Runner) -> None:
+        self.begin(RunState.of(runner))

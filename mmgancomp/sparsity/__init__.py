@@ -1,0 +1,19 @@
+"""Masks on plain torch networks: which weights go, how many and when.
+
+Nothing here needs MMagic or a Runner; the hook that applies masks during
+training lives in :mod:`mmgancomp.sparsity.hook`.
+"""
+
+from .allocation import ERK, Allocation, Global, Uniform
+from .criterion import Criterion, Magnitude, Random
+from .granularity import Element, Filter, Granularity, Kernel, NofM, Row
+from .masked import MaskedNetwork
+from .registry import ALLOCATIONS, CRITERIA, GRANULARITIES, SCHEDULES
+from .schedule import AGP, Fixed, OneShot, Schedule
+
+__all__ = [
+    'AGP', 'ALLOCATIONS', 'CRITERIA', 'ERK', 'GRANULARITIES', 'SCHEDULES',
+    'Allocation', 'Criterion', 'Element', 'Filter', 'Fixed', 'Global',
+    'Granularity', 'Kernel', 'Magnitude', 'MaskedNetwork', 'NofM', 'OneShot',
+    'Random', 'Row', 'Schedule', 'Uniform'
+]

@@ -1,0 +1,278 @@
+"""The hook that prunes networks while MMagic trains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmengine.logging import MessageHub
+
+from mmgancomp.errors import ConfigError, closest
+from mmgancomp.families.base import Network
+from mmgancomp.registry import HOOKS
+from mmgancomp.runtime.agreement import check_ranks_agree
+from mmgancomp.runtime.context import RunContext
+from mmgancomp.runtime.hooks import CompressionHook
+from mmgancomp.runtime.state import RunState
+from mmgancomp.runtime.update import Phase
+
+from .masked import MaskedNetwork
+from .settings import Settings, build_masked, read_settings
+
+__all__ = ['SparsityHook']
+
+KEY = 'default_hooks.sparsity'
+
+
+@dataclass
+class _Pruned:
+    """One network under this hook."""
+
+    network: Network
+    settings: Settings
+    masked: MaskedNetwork
+    ticks: frozenset[int]
+    active: bool = False
+    changed: bool = False
+    history: list[list[float]] = field(default_factory=list)
+
+    def decide(self, update: int) -> None:
+        """Change the masks if this is a tick."""
+        self.changed = update in self.ticks
+        if not self.changed:
+            return
+        settings = self.settings
+        self.masked_change(update, settings)
+        self.note(update)
+
+    def masked_change(self, update: int, settings: Settings) -> None:
+        """Let the schedule act on the masks."""
+        source = (self.network.ema
+                  if settings.score_source == 'ema' else None)
+        settings.schedule.change(
+            self.masked,
+            update,
+            criterion=settings.criterion,
+            allocation=settings.allocation,
+            source=source)
+
+    def note(self, update: int) -> None:
+        """Keep the density for the log and the record."""
+        density = self.masked.density
+        self.active = density < 1
+        self.history.append([update, density])
+        MessageHub.get_current_instance().update_scalar(
+            f'train/sparsity/{self.network.name}', 1 - density)
+
+
+@HOOKS.register_module()
+class SparsityHook(CompressionHook):
+    """Keeps pruned weights at zero while a GAN trains.
+
+    Declared by name under ``default_hooks``::
+
+        default_hooks = dict(sparsity=dict(
+            type='mmgancomp.SparsityHook',
+            networks=dict(generator=dict(density=0.1, schedule='AGP'))))
+
+    Args:
+        networks: Options per network. The key is a role, ``'generator'`` or
+            ``'discriminator'``, and then means every network of that role;
+            or an exact name such as ``'generators.photo'``, which is
+            stronger. Options of one network, all but the first optional:
+
+            * ``density``: kept ÷ maskable, in (0, 1].
+            * ``schedule``: name or dict of a
+              :class:`~mmgancomp.sparsity.schedule.Schedule`; ``'OneShot'``
+              by default, at the start.
+            * ``criterion``: ``'magnitude'`` or ``'random'``.
+            * ``allocation``: ``'global'``, ``'uniform'`` or ``'erk'``.
+            * ``granularity``: ``'element'``, ``'row'``, ``'kernel'``,
+              ``'filter'`` or ``'n:m'``.
+            * ``layers``: ``dict(include=[…], exclude=[…])``, globs on
+              parameter names; all convolutions by default.
+            * ``score_source``: ``'live'`` or ``'ema'``: whose weights are
+              ranked.
+
+            What is left out or None takes the value of the schedule's
+            paper.
+    """
+
+    key = 'sparsity'
+
+    def __init__(self, networks: dict[str, Any] | None = None,
+                 **unknown: Any) -> None:
+        self._networks, self._unknown = networks, unknown
+        self._pruned: dict[str, _Pruned] = {}
+
+    def prepare(self, context: RunContext) -> None:
+        for option, value in self._unknown.items():
+            raise ConfigError.at(f'{KEY}.{option}', value,
+                                 'no such option; ' +
+                                 closest(option, ['networks']))
+        if not isinstance(self._networks, dict) or not self._networks:
+            raise ConfigError.at(
+                f'{KEY}.networks', self._networks,
+                'nothing would be pruned; write for example '
+                'dict(generator=dict(density=0.1))')
+        selected = context.select(self._networks, f'{KEY}.networks')
+        for name, options in selected.items():
+            network = context.networks[name]
+            role = network.role if network.role in self._networks else name
+            key = f'{KEY}.networks.{role}'
+            settings = read_settings(
+                options, key, name, network.module, context.family,
+                context.updates(network.optimizer), context.seed,
+                network.ema is not None)
+            masked = build_masked(settings, network.module, key)
+            self._pruned[name] = _Pruned(network, settings, masked,
+                                         frozenset(settings.schedule.ticks()))
+
+    def attach(self, state: RunState) -> None:
+        for pruned in self._pruned.values():
+            updates = state.updates(pruned.network.optimizer)
+            updates.on_gradient(_gradients(pruned))
+            updates.on_update(Phase.DECIDE, pruned.decide)
+            updates.on_update(Phase.WEIGHTS, _weights(pruned))
+            updates.on_update(
+                Phase.MOMENTS, _moments(pruned, updates.wrapper.optimizer))
+            updates.on_update(Phase.EMA, _ema(pruned))
+            updates.on_update(Phase.DIGEST, _digest(pruned))
+
+    def begin(self, state: RunState) -> None:
+        if state.resumed:
+            return
+        for pruned in self._pruned.values():
+            pruned.decide(0)
+            _ema(pruned)(0)
+            _digest(pruned)(0)
+
+    def settings(self) -> dict[str, Any]:
+        return {'networks': {n: _settings(p)
+                             for n, p in self._pruned.items()}}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            name: {
+                'masks': pruned.masked.state_dict(),
+                'schedule': {
+                    'history': pruned.history
+                }
+            }
+            for name, pruned in self._pruned.items()
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, pruned in self._pruned.items():
+            pruned.masked.load_state_dict(state[name]['masks'])
+            pruned.history = state[name]['schedule']['history']
+            pruned.active = pruned.masked.density < 1
+            _digest(pruned, always=True)(0)
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                'maskable': pruned.masked.maskable,
+                'kept': pruned.masked.survivors,
+                'density': pruned.masked.density,
+                'granularity': pruned.masked.granularity.name,
+                'history': pruned.history,
+                'layers': [{
+                    'name': layer,
+                    'params': mask.numel(),
+                    'kept': int(mask.count_nonzero())
+                } for layer, mask in pruned.masked.masks.items()]
+            }
+            for name, pruned in self._pruned.items()
+        }
+
+    def describe(self) -> list[dict[str, Any]]:
+        rows = []
+        for name, pruned in self._pruned.items():
+            settings = pruned.settings
+            ticks = settings.schedule.ticks()
+            rows.append({
+                'network': name,
+                'mechanism': self.key,
+                'layers': [{
+                    'name': layer,
+                    'params': mask.numel()
+                } for layer, mask in pruned.masked.masks.items()],
+                'maskable': pruned.masked.maskable,
+                'density': settings.density,
+                'granularity': settings.granularity.name,
+                'criterion': type(settings.criterion).__name__,
+                'allocation': type(settings.allocation).__name__,
+                'schedule': type(settings.schedule).__name__,
+                'updates': settings.total,
+                'ticks': ticks,
+                'masked': pruned.masked,
+                'settings': settings
+            })
+        return rows
+
+
+def _settings(pruned: _Pruned) -> dict[str, Any]:
+    settings = pruned.settings
+    ticks = settings.schedule.ticks()
+    return {
+        'density': settings.density,
+        'granularity': settings.granularity.name,
+        'criterion': type(settings.criterion).__name__,
+        'allocation': type(settings.allocation).__name__,
+        'score_source': settings.score_source,
+        'layers': [layer.name for layer in settings.layers],
+        'schedule': {
+            'type': type(settings.schedule).__name__,
+            'first_update': ticks[0],
+            'last_update': ticks[-1],
+            'changes': len(ticks)
+        }
+    }
+
+
+def _gradients(pruned: _Pruned) -> Any:
+
+    def mask() -> None:
+        if pruned.active and pruned.settings.schedule.static:
+            pruned.masked.mask_gradients_()
+
+    return mask
+
+
+def _weights(pruned: _Pruned) -> Any:
+
+    def mask(update: int) -> None:
+        # A change of masks has zeroed the weights already.
+        if pruned.active and not pruned.changed:
+            pruned.masked.apply_()
+
+    return mask
+
+
+def _moments(pruned: _Pruned, optimizer: Any) -> Any:
+
+    def forget(update: int) -> None:
+        if pruned.changed and pruned.settings.schedule.static:
+            pruned.masked.mask_moments_(optimizer)
+
+    return forget
+
+
+def _ema(pruned: _Pruned) -> Any:
+
+    def follow(update: int) -> None:
+        if pruned.changed and pruned.network.ema is not None:
+            pruned.masked.apply_to_(pruned.network.ema)
+
+    return follow
+
+
+def _digest(pruned: _Pruned, always: bool = False) -> Any:
+
+    def compare(update: int) -> None:
+        if pruned.changed or always:
+            check_ranks_agree(f'masks of {pruned.network.name}',
+                              pruned.masked.digest)
+
+    return compare
