@@ -1,0 +1,47 @@
+"""What kinds of GANs there are: the only room that knows MMagic's classes.
+
+Importing it imports no part of MMagic.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mmgancomp import plugins
+from mmgancomp.errors import ConfigError
+
+from .base import Family, Network, NotOffered, bare
+from .layers import MaskableWeight, convolution_weights, linear_weights
+
+__all__ = [
+    'Family', 'MaskableWeight', 'Network', 'NotOffered', 'bare',
+    'convolution_weights', 'known', 'linear_weights', 'of'
+]
+
+
+def known() -> list[Family]:
+    """All families, in the order in which they are asked: latest first."""
+    found = plugins.manager().hook.mmgancomp_families()
+    return [family for families in found for family in families]
+
+
+def of(model: nn.Module) -> Family:
+    """The family of a model, which may be wrapped for distributed training.
+
+    Raises:
+        ConfigError: No family claims the model.
+    """
+    model = bare(model)
+    families = known()
+    for family in families:
+        if family.claims(model):
+            return family
+    kind = type(model)
+    names = ', '.join(sorted(family.name for family in families))
+    raise ConfigError(
+        f'model = {kind.__module__}.{kind.__qualname__}: no family of GANs '
+        f'knows this class (known: {names}). Write a subclass of '
+        'mmgancomp.families.Family for it, return it from the hook '
+        'mmgancomp_families, and announce that module in your package under '
+        f'the entry-point group {plugins.PROJECT!r}: docs/plugins.md has an '
+        'example')

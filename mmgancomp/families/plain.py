@@ -1,0 +1,64 @@
+"""DCGAN, LSGAN, WGAN-GP, GGAN, and other models built on ``BaseGAN``."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mmgancomp.plugins import hookimpl
+
+from . import losses
+from .base import Family, bare, inherits
+from .gan import BaseGANFamily
+
+_LOSSES: dict[str, losses.AdversarialLoss] = {
+    'DCGAN': losses.vanilla,
+    'LSGAN': losses.least_squares,
+    'WGANGP': losses.wasserstein,
+    'GGAN': losses.hinge,
+}
+
+
+class PlainGAN(BaseGANFamily):
+    """``BaseGAN`` and what has nothing peculiar to add to it.
+
+    Models that grow by stages (progressive growing, SinGAN) build their
+    optimizers and schedules themselves and are left to a family of their
+    own.
+    """
+
+    name = 'plain'
+
+    def claims(self, model: nn.Module) -> bool:
+        return inherits(model, 'BaseGAN') and not inherits(
+            model, 'ProgressiveGrowingGAN', 'SinGAN')
+
+    def adversarial_loss(self, model: nn.Module, logits: Tensor,
+                         for_generator: bool, real: bool) -> Tensor:
+        """See :meth:`Family.adversarial_loss`.
+
+        A model without loss methods of its own has its ``gan_loss`` module,
+        from ``loss_config``.
+        """
+        model = bare(model)
+        if not hasattr(model, 'gen_loss') and model.gan_loss is not None:
+            losses.check_unchanged(self, model, '_get_gen_loss',
+                                   '_get_disc_loss')
+            return model.gan_loss(
+                logits,
+                target_is_real=real or for_generator,
+                is_disc=not for_generator)
+        methods = ('gen_loss', 'disc_loss')
+        if not all(hasattr(model, method) for method in methods):
+            raise self.not_offered('adversarial_loss', type(model).__name__)
+        owner = losses.check_unchanged(self, model, *methods)
+        if owner not in _LOSSES:
+            raise self.not_offered('adversarial_loss', owner)
+        return _LOSSES[owner](logits, for_generator, real)
+
+
+_PLAIN = PlainGAN()
+
+
+@hookimpl
+def mmgancomp_families() -> list[Family]:
+    return [_PLAIN]

@@ -1,0 +1,48 @@
+"""SAGAN and SNGAN with projection: one model class in MMagic."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mmgancomp.plugins import hookimpl
+
+from . import losses
+from .base import Family, bare, inherits
+from .gan import BaseGANFamily
+
+
+class SAGANFamily(BaseGANFamily):
+    """Class-conditional, hinge loss, with or without self-attention."""
+
+    name = 'sagan'
+
+    def claims(self, model: nn.Module) -> bool:
+        return inherits(model, 'SAGAN')
+
+    def adversarial_loss(self, model: nn.Module, logits: Tensor,
+                         for_generator: bool, real: bool) -> Tensor:
+        losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
+        return losses.hinge(logits, for_generator, real)
+
+    def image_size(self, network: nn.Module) -> int:
+        """See :meth:`BaseGANFamily.image_size`.
+
+        The projection discriminator pools whatever it is given and does not
+        keep its size; the class's table says which size halves like this.
+        """
+        if not inherits(network, 'ProjDiscriminator'):
+            return super().image_size(network)
+        halvings = network.downsample_list
+        for size, listed in network._defualt_downsample_cfg.items():
+            if listed == halvings:
+                return size
+        # One more halving is in the first block; 4 px are left at the end.
+        return 4 * 2**(1 + sum(halvings))
+
+
+_SAGAN = SAGANFamily()
+
+
+@hookimpl
+def mmgancomp_families() -> list[Family]:
+    return [_SAGAN]

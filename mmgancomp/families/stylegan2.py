@@ -1,0 +1,131 @@
+"""StyleGAN2 and what is trained like it: StyleGAN3, MSPIE-StyleGAN2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ContextManager
+
+import torch
+from torch import Tensor, nn
+
+from mmgancomp.errors import ConfigError
+from mmgancomp.plugins import hookimpl
+
+from . import losses
+from .base import Family, bare, inherits, seeded_forward
+from .gan import BaseGANFamily
+from .layers import MaskableWeight, raw_weight_name
+
+
+class StyleGAN2Family(BaseGANFamily):
+    """Modulated convolutions, logistic loss.
+
+    Left out of the maskable weights by their nature: the constant input, the
+    biases of ``to_rgb``, the strengths of the injected noise. The mapping
+    network and the style modulation are linear layers.
+    """
+
+    name = 'stylegan2'
+    schedules = ('StyleGAN2', 'MSPIEStyleGAN2')
+
+    def claims(self, model: nn.Module) -> bool:
+        return inherits(model, 'StyleGAN2')
+
+    def adversarial_loss(self, model: nn.Module, logits: Tensor,
+                         for_generator: bool, real: bool) -> Tensor:
+        losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
+        return losses.logistic(logits, for_generator, real)
+
+    def convolutions(self, network: nn.Module) -> list[MaskableWeight]:
+        found = {
+            weight.name: weight
+            for weight in super().convolutions(network)
+        }
+        for path, module in network.named_modules():
+            modulated = _modulated(path, module)
+            if modulated is not None:
+                found[modulated.name] = modulated
+        return [
+            found[name] for name, _ in network.named_parameters()
+            if name in found
+        ]
+
+    def example_call(
+            self,
+            network: nn.Module,
+            batch: int,
+            generator: torch.Generator,
+            size: int | None = None) -> tuple[tuple, dict[str, Any]]:
+        """See :meth:`Family.example_call`.
+
+        Raises:
+            ConfigError: The discriminator's minibatch statistics cannot
+                split the batch into groups.
+        """
+        group = getattr(
+            getattr(network, 'mbstd_layer', None), 'group_size', batch)
+        if batch > group and batch % group:
+            raise ConfigError.at(
+                'batch', batch, f'{type(network).__name__} takes at most '
+                f'{group} images or a multiple of {group}')
+        args, kwargs = super().example_call(network, batch, generator, size)
+        condition = getattr(network, 'cond_size', None)
+        if condition:
+            kwargs['label'] = torch.randn(
+                batch, condition, generator=generator,
+                device=generator.device).to(args[0].device)
+        return args, kwargs
+
+    def image_size(self, network: nn.Module) -> int:
+        if inherits(network, 'StyleGAN2Discriminator'):
+            # One layer from RGB, then blocks that halve down to 4 px.
+            return 4 * 2**(len(network.convs) - 1)
+        return super().image_size(network)
+
+    def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
+        """See :meth:`Family.fixed_noise`.
+
+        The StyleGAN2 generator injects the noise maps that it keeps as
+        buffers, so that an exported graph draws nothing either. Latents must
+        be given as tensors: asked to sample them, it still does.
+        """
+        if inherits(network, 'StyleGAN2Generator'):
+            return _own_noise(network)
+        if inherits(network, 'MSStyleGANv2Generator') or getattr(
+                network, 'with_ada', False):
+            return seeded_forward(network)
+        return super().fixed_noise(network)
+
+
+def _modulated(path: str, module: nn.Module) -> MaskableWeight | None:
+    """The weight of a modulated convolution, whose axes are its own."""
+    if inherits(module, 'ModulatedConv2d', 'ModulatedPEConv2d'):
+        # (1, out, in, kh, kw): the first axis is broadcast over the batch.
+        return MaskableWeight(
+            f'{path}.{raw_weight_name(module)}', out_axis=1, in_axis=2)
+    if inherits(module, 'SynthesisLayer'):
+        return MaskableWeight(f'{path}.{raw_weight_name(module)}')
+    return None
+
+
+@contextmanager
+def _own_noise(network: nn.Module) -> Iterator[None]:
+
+    def before(module: nn.Module, args: tuple,
+               kwargs: dict) -> tuple[tuple, dict]:
+        return args, dict(kwargs, randomize_noise=False)
+
+    handle = network.register_forward_pre_hook(before, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+_STYLEGAN2 = StyleGAN2Family()
+
+
+@hookimpl
+def mmgancomp_families() -> list[Family]:
+    return [_STYLEGAN2]

@@ -1,0 +1,52 @@
+"""Registries of scope ``mmgancomp``, children of MMagic's.
+
+MMEngine imports this module when it meets a type that begins with
+``mmgancomp.``. That import is what makes a config enough: it mends what
+stock MMagic gets wrong (:mod:`mmgancomp.repairs`), lets plugins register
+their components, and makes ``_base_ = 'mmgancomp::…'`` known.
+"""
+
+from __future__ import annotations
+
+from mmagic import registry as stock
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import Registry
+
+from mmgancomp import plugins, repairs
+
+__all__ = [
+    'DATASETS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'MODEL_WRAPPERS',
+    'OPTIM_WRAPPERS', 'OPTIM_WRAPPER_CONSTRUCTORS'
+]
+
+SCOPE = 'mmgancomp'
+
+# MMEngine knows the packages that may stand before `::` in a config from a
+# table. A package in that table whose registry names no location is asked
+# for `<package>.utils`; this module as the location of an empty registry
+# prevents that, and is imported already.
+MODULE2PACKAGE.setdefault(SCOPE, SCOPE)
+_NOTHING = [__name__]
+
+
+def _child(parent: Registry, locations: list[str]) -> Registry:
+    # After a failed import (a plugin's error) the second one finds it there.
+    return parent.children.get(SCOPE) or Registry(
+        parent.name, parent=parent, scope=SCOPE, locations=locations)
+
+
+MODELS = _child(stock.MODELS, _NOTHING)
+HOOKS = _child(stock.HOOKS, [
+    f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
+    f'{SCOPE}.runtime.stages'
+])
+LOOPS = _child(stock.LOOPS, _NOTHING)
+DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
+METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
+MODEL_WRAPPERS = _child(stock.MODEL_WRAPPERS, [f'{SCOPE}.repairs.ddp'])
+OPTIM_WRAPPERS = _child(stock.OPTIM_WRAPPERS, [f'{SCOPE}.runtime.companion'])
+OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS,
+                                    _NOTHING)
+
+repairs.install()
+plugins.register_components()
