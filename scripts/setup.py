@@ -179,9 +179,9 @@ def build_mmcv(pip: Pip) -> Path:
 
 def install() -> None:
     """All steps, in order. Each is quick if it was done before."""
-    check_disk(VENV, cache_root())
     if cached_mmcv() is None:
         check_build_tools()
+    check_disk(VENV, cache_root())
     make_venv()
     pip = Pip(venv_python(), ROOT / 'constraints.txt', VENV / 'setup.log',
               say)
