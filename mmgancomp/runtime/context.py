@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class RunContext:
         iterations: Length of the run in iterations.
         wrappers: Optimizer wrappers by key.
         seed: The run's seed, equal on all ranks.
+        terms: Loss terms by name; calling one sets its weight. Mechanisms
+            add theirs while they prepare.
     """
 
     model: nn.Module
@@ -40,6 +43,7 @@ class RunContext:
     iterations: int
     wrappers: dict[str, OptimWrapper]
     seed: int = 0
+    terms: dict[str, Callable[[float], None]] = field(default_factory=dict)
     _updates: dict[str, int] = field(default_factory=dict)
 
     @classmethod

@@ -152,6 +152,13 @@ class CompressionHook(Hook):
             ConfigError: With the key, the value and what would be right.
         """
 
+    def check(self, context: RunContext) -> None:
+        """Check what depends on other mechanisms; all have prepared.
+
+        Raises:
+            ConfigError: As in :meth:`prepare`.
+        """
+
     @abstractmethod
     def attach(self, state: RunState) -> None:
         """Hang callbacks on the optimizers of the run."""
@@ -188,4 +195,6 @@ class CompressionHook(Hook):
         self.attach(state)
 
     def before_train(self, runner: Runner) -> None:
-        self.begin(RunState.of(runner))
+        state = RunState.of(runner)
+        self.check(state.context)
+        self.begin(state)

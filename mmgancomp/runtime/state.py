@@ -157,10 +157,21 @@ class RunState:
             if wrapper._inner_count % wrapper._accumulative_counts:
                 entry['gradients'] = [
                     None if p.grad is None else p.grad.detach().cpu()
-                    for p in _parameters(wrapper)
+                    for p in self._trained_with(key)
                 ]
             state[key] = entry
         return state
+
+    def _trained_with(self, key: str) -> list[torch.nn.Parameter]:
+        """Parameters that accumulate gradients for one optimizer's step."""
+        wrappers = [self.context.wrappers[key]]
+        if key in self._updates:
+            wrappers += self._updates[key].companions
+        return [
+            p for wrapper in wrappers
+            for group in wrapper.optimizer.param_groups
+            for p in group['params']
+        ]
 
     # -- loading ---------------------------------------------------------
 
@@ -198,7 +209,7 @@ class RunState:
             wrapper = self.context.wrappers[key]
             wrapper._inner_count = entry['count']
             for p, gradient in zip(
-                    _parameters(wrapper), entry.get('gradients', [])):
+                    self._trained_with(key), entry.get('gradients', [])):
                 p.grad = None if gradient is None else gradient.to(p.device)
         self.context.family.load_state(self.context.model, loaded['family'])
         self._wall = loaded['wall_s']
@@ -290,6 +301,3 @@ class RunState:
             'models': [model]
         }
 
-
-def _parameters(wrapper: Any) -> list[torch.nn.Parameter]:
-    return [p for g in wrapper.optimizer.param_groups for p in g['params']]

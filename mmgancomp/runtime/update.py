@@ -42,11 +42,13 @@ class OptimizerUpdates:
 
     Attributes:
         clock: Updates made so far, over the whole run.
+        companions: Optimizer wrappers that step with this one.
     """
 
     def __init__(self, wrapper: OptimWrapper) -> None:
         self.wrapper = wrapper
         self.clock = 0
+        self.companions: list[OptimWrapper] = []
         self._gradient: list[Callable[[], None]] = []
         self._phases: dict[Phase, list[Callable[[int], None]]] = {
             phase: []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,8 +22,7 @@ from .registry import ALLOCATIONS, CRITERIA, build_named
 
 __all__ = ['MaskedNetwork']
 
-_OF: weakref.WeakKeyDictionary[nn.Module, MaskedNetwork] = (
-    weakref.WeakKeyDictionary())
+_ATTRIBUTE = '_mmgancomp_masks'
 # A float's zero is all bits clear, so masking is a bitwise "and": exact for
 # infinities and NaN too, never a negative zero, and as fast as a product.
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -68,26 +66,27 @@ class MaskedNetwork:
                 f'{type(network).__name__} has no convolution to mask: '
                 'pass the weights as layers=')
         self.granularity = build_granularity(granularity)
-        self._network = weakref.ref(network)
+        self.network = network
         self.masks: dict[str, Tensor] = {
             name: torch.ones_like(parameter, dtype=torch.bool)
             for name, parameter in self.weights.items()
         }
         self._bits: dict[str, Tensor] = {}
-        _OF[network] = self
+        # Found again by `of`; no module, no buffer: not in the state_dict.
+        network.__dict__[_ATTRIBUTE] = self
 
     @staticmethod
     def of(network: nn.Module) -> MaskedNetwork | None:
         """The masks of this network, or None if it has none."""
-        return _OF.get(network)
+        return network.__dict__.get(_ATTRIBUTE)
 
-    @property
-    def network(self) -> nn.Module:
-        """The network itself."""
-        network = self._network()
-        if network is None:
-            raise MMGanCompError('the masked network is gone')
-        return network
+    def __deepcopy__(self, memo: dict) -> None:
+        """A copy of a network has no masks of its own."""
+
+    def __reduce__(self) -> tuple:
+        # A network pickled whole leaves its masks behind, for the same
+        # reason, and opens without this package.
+        return type(None), ()
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

@@ -115,10 +115,11 @@ def unpack(
 
 
 def packed_bytes(tensors: Mapping[str, Tensor],
-                 masks: Mapping[str, Tensor]) -> int:
+                 masks: Mapping[str, Tensor],
+                 info: Mapping[str, Any] | None = None) -> int:
     """Size in bytes that :func:`save_packed` would write."""
     stored, shapes = pack(tensors, masks)
-    return len(save(stored, _metadata(shapes, {})))
+    return len(save(stored, _metadata(shapes, info or {})))
 
 
 def save_packed(path: str | Path,

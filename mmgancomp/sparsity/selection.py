@@ -58,6 +58,8 @@ def smallest(scores: Sequence[Score], count: int,
             mark.view(-1)[index] = True
             ties -= index.numel()
         marked.append(mark)
+    if sum(int(mark.count_nonzero()) for mark in marked) != count:
+        raise ValueError('the scores are not comparable: NaN among them')
     return marked
 
 
@@ -69,12 +71,9 @@ def _order_statistic(scores: Sequence[Score], rank: int,
         low, high = _bracket(scores, rank, alive, total)
     else:
         low, high = None, None
-    for lower, upper in ((low, high), (None, None)):
-        middle, below = _between(scores, lower, upper, alive)
-        if below < rank <= below + middle.numel():
-            break
-    else:
-        raise ValueError('the scores are not comparable: NaN among them')
+    middle, below = _between(scores, low, high, alive)
+    if not below < rank <= below + middle.numel():
+        middle, below = _between(scores, None, None, alive)
     value = middle.kthvalue(rank - below).values
     return value, below + int((middle < value).count_nonzero())
 
