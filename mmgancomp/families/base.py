@@ -141,6 +141,19 @@ class Family(ABC):
         """
         return seeded_forward(network)
 
+    def amp(self, config: Any) -> None:
+        """Change what ``--amp`` must change besides the optimizer wrappers.
+
+        Nothing by default: a model whose training step enters
+        ``optim_wrapper.optim_context`` is autocast there.
+
+        Args:
+            config: The whole config, changed in place.
+
+        Raises:
+            ConfigError: Mixed precision has to be set up by hand.
+        """
+
     def state(self, model: nn.Module) -> dict[str, Any]:
         """Training state outside the ``state_dict``: plain tensors, numbers.
 

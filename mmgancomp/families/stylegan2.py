@@ -83,6 +83,33 @@ class StyleGAN2Family(BaseGANFamily):
             return 4 * 2**(len(network.convs) - 1)
         return super().image_size(network)
 
+    def amp(self, config: Any) -> None:
+        """Half precision in the four largest resolutions, as stock has it.
+
+        The training step stays out of ``optim_context``: which blocks run in
+        half precision is said to the networks. Values and loss scale are
+        those of the stock config ``…fp16-partial-GD-no-scaler…``, whose
+        ``loss_scale=512`` MMEngine refuses for being an int.
+
+        Raises:
+            ConfigError: A network that has no such setting.
+        """
+        for part in ('generator', 'discriminator'):
+            network = config.model[part]
+            kind = str(network.get('type')).rpartition('.')[2]
+            if not kind.startswith('StyleGAN2'):
+                raise ConfigError.at(
+                    f'model.{part}.type', network.get('type'),
+                    '--amp knows the blocks of StyleGAN2Generator and '
+                    'StyleGAN2Discriminator only; set num_fp16_scales=4 '
+                    "where this network takes it, and type='AmpOptimWrapper'"
+                    ' in optim_wrapper, and leave the flag out')
+            if not network.get('fp16_enabled'):
+                network.setdefault('num_fp16_scales', 4)
+        for wrapper in config.optim_wrapper.values():
+            if isinstance(wrapper, dict):
+                wrapper.setdefault('loss_scale', 512.)
+
     def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
         """See :meth:`Family.fixed_noise`.
 
