@@ -23,29 +23,27 @@ def enable_amp(config: Config) -> None:
         ConfigError: No accelerator, or a wrapper that cannot be replaced.
     """
     from mmengine.device import get_device
-    from mmengine.registry import DefaultScope
 
     from mmgancomp import families
-    from mmgancomp.registry import MODELS
+    from mmgancomp.evaluation.profile_model import build_model
     if get_device() in ('cpu', 'mps'):
         raise ConfigError(
             '--amp: mixed precision needs an accelerator (CUDA, NPU, MLU or '
             'MUSA) and torch sees none here; train without --amp')
-    for key, wrapper in _wrappers(config):
+    wrappers = _wrappers(config)
+    for key, wrapper in wrappers:
         kind = wrapper.get('type', 'OptimWrapper')
-        if kind == 'AmpOptimWrapper':
-            continue
-        if kind != 'OptimWrapper':
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise ConfigError.at(
                 f'{key}.type', kind,
                 "--amp can replace 'OptimWrapper' only; set up mixed "
                 'precision in the config, or leave the flag out')
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.loss_scale = 'dynamic'
-    scope = config.get('default_scope') or 'mmagic'
-    with DefaultScope.overwrite_default_scope(scope):
-        model = MODELS.build(config.model)
-    families.of(model).amp(config)
+    # First the family, whose loss scale goes before the usual one.
+    families.of(build_model(config)).amp(config)
+    for _, wrapper in wrappers:
+        if wrapper.get('type') != 'AmpOptimWrapper':
+            wrapper.type = 'AmpOptimWrapper'
+            wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def _wrappers(config: Config) -> list[tuple[str, ConfigDict]]:

@@ -77,9 +77,9 @@ def load_config(name: str, options: list[str] | None = None) -> Config:
         ConfigError: The file is missing or is no config, or an option does
             not fit it.
     """
+    path = _path_of(name)
     import mmgancomp.registry  # noqa: F401
     from mmengine.config import Config
-    path = _path_of(name)
     try:
         config = Config.fromfile(path)
     except FileNotFoundError as error:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from mmgancomp.cli.common import is_main
@@ -24,6 +25,8 @@ COMMANDS = {
     'demo': 'compress a small GAN on real digits, end to end',
 }
 """Command -> what it does, in the order that ``--help`` shows."""
+
+Run = Callable[[argparse.Namespace], 'int | None']
 
 # Exit codes: 2 as argparse has it for wrong usage, 130 as shells do for ^C.
 _WRONG, _INTERRUPTED = 2, 130
@@ -48,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.add_parser(
             name, help=purpose, description=_sentence(purpose))
         if name == chosen:
-            module = importlib.import_module(f'mmgancomp.cli.{name}')
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=_fill(command, name))
     if chosen not in COMMANDS and '--version' not in argv:
         try:
             _add_plugin_commands(commands, chosen)
@@ -74,11 +75,18 @@ def tool(name: str, argv: Sequence[str] | None = None) -> int:
         name: A key of :data:`COMMANDS`.
         argv: The words after the script. Defaults to the command line's.
     """
-    module = importlib.import_module(f'mmgancomp.cli.{name}')
     parser = argparse.ArgumentParser(
         prog=f'{name}.py', description=_sentence(COMMANDS[name]))
+    run = _fill(parser, name)
+    return _call(run, parser.parse_args(argv))
+
+
+def _fill(parser: argparse.ArgumentParser, name: str) -> Run:
+    """Let a command's module declare its arguments; gives what runs it."""
+    module = importlib.import_module(f'mmgancomp.cli.{name}')
+    parser.description = getattr(module, 'DESCRIPTION', parser.description)
     module.add_arguments(parser)
-    return _call(module.run, parser.parse_args(argv))
+    return module.run
 
 
 def _sentence(purpose: str) -> str:
@@ -124,9 +132,14 @@ def _unknown(name: str, known) -> MMGanCompError:
     return MMGanCompError(f'no command {name!r}: {closest(name, known)}')
 
 
-def _call(run: Callable[[argparse.Namespace], int | None],
-          args: argparse.Namespace) -> int:
+def _call(run: Run, args: argparse.Namespace) -> int:
     """Run a command; a wrong setting is a sentence, not a traceback."""
+    # Old libraries that MMagic imports warn at each start; no user can help.
+    warnings.filterwarnings(
+        'ignore',
+        category=FutureWarning,
+        module=r'(transformers|diffusers)\.')
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     try:
         return run(args) or 0
     except MMGanCompError as error:

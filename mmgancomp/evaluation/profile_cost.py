@@ -144,17 +144,15 @@ def layer_costs(network: nn.Module, shares: Mapping[str, int],
             params=sum(weight.numel() for weight in own.values()),
             nonzero=sum(_nonzero(weight) for weight in own.values()),
             macs=dict(executed=executed))
+        if own:
+            row['shape'] = list(max(own.values(), key=Tensor.numel).shape)
         names = [name for name in own if name in covered]
         if names:
             kept = sum(
                 _nonzero(own[name] if masks is None else masks[name])
                 for name in names)
             total = sum(own[name].numel() for name in names)
-            row.update(
-                shape=list(own[names[0]].shape),
-                maskable=total,
-                kept=kept,
-                density=kept / total)
+            row.update(maskable=total, kept=kept, density=kept / total)
         rows.append(row)
     return rows
 

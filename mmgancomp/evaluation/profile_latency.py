@@ -15,6 +15,7 @@ __all__ = ['forward', 'interleaved', 'ratio', 'spread', 'threads_set']
 # Enough rounds for a tenth percentile, and no more than a few seconds of
 # them where a forward is slow.
 _FEWEST, _MOST, _SECONDS, _WARM_UP = 11, 201, 3.0, 3
+_BLOCK = 10
 
 
 @contextlib.contextmanager
@@ -84,5 +85,13 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def ratio(of: list[float], against: list[float]) -> dict[str, float]:
-    """Spread of the ratio of two interleaved series, round by round."""
-    return spread([one / other for one, other in zip(of, against)])
+    """Spread of the ratio of two interleaved series.
+
+    A ratio is that of the medians of about ten neighbouring rounds: of one
+    round alone it would mostly show which forward was interrupted.
+    """
+    blocks = max(min(len(of), _FEWEST), len(of) // _BLOCK)
+    return spread([
+        float(np.median(one) / np.median(other)) for one, other in zip(
+            np.array_split(of, blocks), np.array_split(against, blocks))
+    ])

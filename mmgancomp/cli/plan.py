@@ -1,0 +1,164 @@
+"""``mmgancomp plan CONFIG``: what a run will do, without training."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from mmgancomp.cli.common import add_config_options, load_config
+
+if TYPE_CHECKING:
+    from mmgancomp.runtime.context import RunContext
+
+DESCRIPTION = (
+    'Build the model of a config on the CPU, check every setting of ours, '
+    'and show what will be pruned, when, and how small it gets. Finds every '
+    'wrong setting that training would find, in seconds and without data.')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument('config', help='config file, or package::path')
+    parser.add_argument(
+        '--layers', action='store_true', help='show each layer')
+    parser.add_argument(
+        '--json', action='store_true', help='print JSON and nothing else')
+    add_config_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan; a wrong setting is an error."""
+    config = load_config(args.config, args.cfg_options)
+    document = plan(config)
+    if args.json:
+        print(json.dumps(document, indent=1))
+    else:
+        _show(document, args.config, args.layers)
+    return 0
+
+
+def plan(config: Any) -> dict[str, Any]:
+    """What a config will do, as plain values.
+
+    Args:
+        config: An MMEngine config.
+
+    Raises:
+        ConfigError: The first wrong setting.
+    """
+    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.entries import (check_entries, context_of,
+                                           prepare_hooks)
+    from mmgancomp.runtime.record import count_parameters
+    check_entries(config)
+    context = context_of(config, build_model(config))
+    before = {
+        name: {
+            **count_parameters(network.module), 'macs': _macs(context, name)
+        }
+        for name, network in context.networks.items()
+    }
+    hooks = prepare_hooks(config, context)
+    mechanisms = [row for hook in hooks for row in hook.describe()]
+    for row in mechanisms:
+        if 'ticks' in row:
+            optimizer = context.networks[row['network']].optimizer
+            row['iterations'] = [
+                context.iteration_of(optimizer, tick) for tick in row['ticks']
+            ]
+    return {
+        'schema': 1,
+        'family': context.family.name,
+        'iterations': context.iterations,
+        'networks': {
+            name: {
+                'role': network.role,
+                'updates': context.updates(network.optimizer),
+                'ema': network.ema is not None,
+                'params': before[name]['params'],
+                'nonzero_after': count_parameters(network.module)['nonzero']
+                - before[name]['nonzero'] + before[name]['params'],
+                'macs_before': before[name]['macs'],
+                # Zeros are multiplied like any other number.
+                'macs_after': before[name]['macs']
+            }
+            for name, network in context.networks.items()
+        },
+        'mechanisms': mechanisms
+    }
+
+
+def _macs(context: RunContext, name: str) -> int:
+    import torch
+
+    from mmgancomp.evaluation.profile_cost import macs
+    module = context.networks[name].module
+    args, kwargs = context.family.example_call(
+        module, 1, torch.Generator().manual_seed(0))
+    return macs(module, args, kwargs)[0]
+
+
+def _show(document: dict[str, Any], name: str, layers: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    console = Console()
+    console.print(
+        f'[bold]{name}[/bold]: family {document["family"]}, '
+        f'{document["iterations"]:,} iterations')
+    table = Table('network', 'updates', 'EMA', 'parameters', 'non-zero after',
+                  'MACs before', 'MACs after')
+    for key, network in document['networks'].items():
+        table.add_row(key, f'{network["updates"]:,}',
+                      'yes' if network['ema'] else 'no',
+                      f'{network["params"]:,}',
+                      f'{network["nonzero_after"]:,}',
+                      f'{network["macs_before"]:,}',
+                      f'{network["macs_after"]:,}')
+    console.print(table)
+    if not document['mechanisms']:
+        console.print('Nothing is compressed: the config has no entry of '
+                      'type mmgancomp.….')
+    for row in document['mechanisms']:
+        _show_masks(console, row, layers) if row[
+            'mechanism'] == 'sparsity' else _show_stage(console, row)
+
+
+def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
+    from rich.table import Table
+    ticks, when = row['ticks'], row['iterations']
+    kept = (f'keeps {row["kept"]:,} of {row["maskable"]:,} weights '
+            f'({row["kept"] / row["maskable"]:.2%})'
+            if row['kept'] is not None else
+            f'keeps those of {row["maskable"]:,} weights that are not zero '
+            'when they are loaded')
+    console.print(f'\n[bold]{row["network"]}[/bold] {kept} '
+                  f'in {len(row["layers"])} layers: {row["granularity"]}, '
+                  f'{row["criterion"]}, {row["allocation"]}')
+    if len(ticks) == 1:
+        console.print(f'  {row["schedule"]} after update {ticks[0]:,} '
+                      f'(iteration {when[0]:,})')
+    else:
+        console.print(
+            f'  {row["schedule"]}: {len(ticks)} changes of masks, from '
+            f'update {ticks[0]:,} (iteration {when[0]:,}) to update '
+            f'{ticks[-1]:,} (iteration {when[-1]:,})')
+    if layers:
+        table = Table('layer', 'weights', 'kept')
+        for layer in row['layers']:
+            share = layer['kept']
+            mark = '' if row['exact_layers'] else '≈ '
+            table.add_row(layer['name'], f'{layer["params"]:,}',
+                          '–' if share is None else f'{mark}{share:,}')
+        console.print(table)
+        if row['kept'] is not None and not row['exact_layers']:
+            console.print('  ≈: all layers compete, so the shares follow '
+                          'the weights; shown for freshly drawn ones')
+
+
+def _show_stage(console: Any, row: dict[str, Any]) -> None:
+    weights = ', '.join(f'{k} = {v:g}' for k, v in row['weights'].items())
+    reset = '; optimizers reset' if row['reset_optimizers'] else ''
+    console.print(f'\nStage {row["stage"]}: generator updates '
+                  f'{row["begin"]:,} to {row["end"]:,}'
+                  f'{"; " + weights if weights else ""}{reset}')

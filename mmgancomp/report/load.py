@@ -1,0 +1,168 @@
+"""Runs as a report reads them: records, images, curves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmgancomp.errors import MMGanCompError
+from mmgancomp.runtime.record import FILE_NAME, read_record
+
+__all__ = ['Run', 'load_runs']
+
+_COUNTS = ('params', 'nonzero', 'maskable', 'kept', 'density', 'bytes',
+           'bytes_packed')
+_LATENCY = ('batch', 'threads', 'median', 'p10', 'p90')
+
+Curve = list[tuple[float, float]]
+
+
+@dataclass
+class Run:
+    """One finished run.
+
+    Attributes:
+        name: Its folder's name.
+        path: Its record.
+        record: The record's content, checked.
+        images: PNG files beside it.
+        curves: Name → (update, value) points in order.
+    """
+
+    name: str
+    path: Path
+    record: dict[str, Any]
+    images: list[Path] = field(default_factory=list)
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+
+def load_runs(paths: Sequence[str | Path]) -> list[Run]:
+    """Read runs and check what a report needs of them.
+
+    Args:
+        paths: Work folders or ``compression.json`` files.
+
+    Raises:
+        MMGanCompError: A record is missing or wrong; names file and key.
+    """
+    runs = []
+    for given in paths:
+        path = Path(given)
+        path = path / FILE_NAME if path.is_dir() else path
+        record = read_record(path)
+        _check(path, record)
+        folder = path.resolve().parent
+        runs.append(
+            Run(name=folder.name,
+                path=path,
+                record=record,
+                images=sorted(folder.glob('*.png')),
+                curves=_curves(path, record)))
+    return runs
+
+
+def _check(path: Path, record: Mapping[str, Any]) -> None:
+    if not record['models']:
+        raise MMGanCompError(f'{path}: models is empty: nothing to report')
+    _dict(path, 'run', record.get('run'))
+    for index, model in enumerate(record['models']):
+        key = f'models[{index}]'
+        if not isinstance(model, dict):
+            raise _wrong(path, key, model, 'must be an object')
+        if not isinstance(model.get('name'), str) or not model['name']:
+            raise _wrong(path, f'{key}.name', model.get('name'),
+                         'must be a text')
+        _numbers(path, key, model, ('bytes', 'bytes_packed', 'round'))
+        metrics = _dict(path, f'{key}.metrics', model.get('metrics'))
+        _numbers(path, f'{key}.metrics', metrics, list(metrics), signed=True)
+        _latency(path, key, model)
+        networks = _dict(path, f'{key}.networks', model.get('networks'))
+        for name, network in networks.items():
+            inner = f'{key}.networks.{name}'
+            counts = _dict(path, inner, network)
+            _numbers(path, inner, counts, _COUNTS)
+            macs = _dict(path, f'{inner}.macs', counts.get('macs'))
+            _numbers(path, f'{inner}.macs', macs, ('executed', 'paper'))
+            _latency(path, inner, counts)
+
+
+def _latency(path: Path, key: str, owner: Mapping[str, Any]) -> None:
+    key = f'{key}.latency_ms'
+    latency = _dict(path, key, owner.get('latency_ms'))
+    _numbers(path, key, latency, _LATENCY)
+
+
+def _dict(path: Path, key: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong(path, key, value, 'must be an object')
+    return value
+
+
+def _numbers(path: Path,
+             key: str,
+             owner: Mapping[str, Any],
+             names: Sequence[str],
+             signed: bool = False) -> None:
+    for name in names:
+        value = owner.get(name)
+        if value is None:
+            continue
+        number = isinstance(value, (int, float)) and not isinstance(
+            value, bool) and math.isfinite(value)
+        if not number or (value < 0 and not signed):
+            raise _wrong(path, f'{key}.{name}', value,
+                         'must be a number' + ' ≥ 0' * (not signed))
+
+
+def _wrong(path: Path, key: str, value: Any, remedy: str) -> MMGanCompError:
+    shown = repr(value)
+    shown = shown if len(shown) < 60 else f'{shown[:57]}…'
+    return MMGanCompError(f'{path}: {key} = {shown}: {remedy}')
+
+
+def _curves(path: Path, record: Mapping[str, Any]) -> dict[str, Curve]:
+    """Curves in the record; else what the run logged of the same things."""
+    given = _dict(path, 'curves', record.get('curves'))
+    if given:
+        return {
+            name: _points(path, f'curves.{name}', points)
+            for name, points in given.items()
+        }
+    metrics = {name for m in record['models'] for name in m.get('metrics', {})}
+    found: dict[str, dict[float, float]] = {}
+    # A resumed run has a folder for each start; the later one wins.
+    for log in sorted(path.parent.glob('*/vis_data/scalars.json')):
+        for line in log.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # cut off by a killed run
+                continue
+            for name, value in entry.items():
+                wanted = name in metrics or name.startswith('sparsity/')
+                if wanted and 'step' in entry and _finite(value):
+                    found.setdefault(name, {})[entry['step']] = value
+    return {
+        name: sorted(points.items())
+        for name, points in sorted(found.items()) if len(points) > 1
+    }
+
+
+def _points(path: Path, key: str, points: Any) -> Curve:
+    try:
+        curve = [(float(x), float(y)) for x, y in points]
+    except (TypeError, ValueError):
+        raise _wrong(path, key, points,
+                     'must be a list of [update, value]') from None
+    if not all(_finite(x) and _finite(y) for x, y in curve):
+        raise _wrong(path, key, points, 'must hold finite numbers')
+    return curve
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
