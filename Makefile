@@ -2,7 +2,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 PYTEST := $(PYTHON_IN_VENV) -m pytest
 # How many processes the tests run in.
-WORKERS ?= auto
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all bench lint clean

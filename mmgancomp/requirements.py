@@ -44,13 +44,14 @@ class Requirement:
 # setup.cfg repeats these bounds; tests/packaging compares the two.
 REQUIREMENTS = (
     Requirement('torch', '2.6', None, '2.11.0',
-                'checkpoints are read with weights_only=True'),
-    Requirement('mmengine', '0.10.4', '1.0', '0.10.7',
-                'MMagic 1.2 refuses MMEngine 1.0'),
+                'the first that opens checkpoints weights-only unasked'),
+    Requirement('mmengine', '0.10.6', '1.0', '0.10.7',
+                'older ones cannot be imported with torch 2.6, and MMagic '
+                '1.2 refuses 1.0'),
     Requirement('mmcv', '2.0.0', '2.2.0', '2.1.0',
                 'MMagic 1.2 refuses others'),
     Requirement('mmagic', '1.2.0', '2.0', '1.2.0',
-                'the first release that ships its configs'),
+                'the networks and the repairs are those of MMagic 1.2'),
     Requirement('numpy', '1.24', '2.0', '1.26.4',
                 'MMagic uses np.bool8, which numpy 2 no longer has'),
 )

@@ -41,7 +41,7 @@ def check_disk(venv: Path, cache: Path) -> None:
     places = venv, Path(tempfile.gettempdir()), cache
     uses = 'the environment', 'temporary files', 'caches'
     disks: dict[int, list] = {}
-    for place, size, use in zip(places, sizes, uses):
+    for place, size, use in zip(places, sizes, uses, strict=True):
         place = _existing(place)
         disk = disks.setdefault(place.stat().st_dev, [place, 0.0, []])
         disk[1] += size

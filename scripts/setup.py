@@ -26,9 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from machine import SetupError, check_build_tools, check_disk  # noqa: E402
-from pip_runner import Pip  # noqa: E402
+from machine import SetupError, check_build_tools, check_disk
+from pip_runner import Pip
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / '.venv'

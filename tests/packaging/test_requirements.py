@@ -37,7 +37,7 @@ def test_tested_versions_pass_silently(versions):
 
 @pytest.mark.parametrize('name, version, wanted', [
     ('torch', '2.5.1', '>=2.6'),
-    ('mmengine', '0.9.1', '<1.0'),
+    ('mmengine', '0.10.5', '>=0.10.6,<1.0'),
     ('mmengine', '1.0.0', '<1.0'),
     ('mmcv', '1.7.2', '>=2.0.0,<2.2.0'),
     ('mmcv', '2.2.0', '>=2.0.0,<2.2.0'),
