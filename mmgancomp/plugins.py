@@ -97,7 +97,8 @@ class _Loading:
             name = sorted(unknown)[0]
             warnings.warn(
                 f'{BLOCK} = {os.environ[BLOCK]!r}: there is no plugin '
-                f'{name!r}; {closest(name, self.infos)}')
+                f'{name!r}; {closest(name, self.infos)}',
+                stacklevel=2)
 
     def _add(self, name: str, load: Callable[[], object],
              origin: str) -> None:
@@ -122,7 +123,8 @@ class _Loading:
         self.infos[key] = replace(info, status='broken', error=error)
         warnings.warn(
             f'plugin {info.name!r} of {info.origin} could not be loaded and '
-            f'is left out: {error}')
+            f'is left out: {error}',
+            stacklevel=2)
 
     def _register(self, plugin: object, info: PluginInfo) -> tuple[str, ...]:
         try:

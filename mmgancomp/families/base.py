@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, ContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -130,7 +130,7 @@ class Family(ABC):
         """
         raise self.not_offered('updates')
 
-    def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
+    def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         """Make the network's forward a function of its arguments.
 
         Random numbers drawn inside a forward call, be it dropout or injected
@@ -141,7 +141,7 @@ class Family(ABC):
         """
         return seeded_forward(network)
 
-    def amp(self, config: Any) -> None:
+    def amp(self, config: Any) -> None:  # noqa: B027
         """Change what ``--amp`` must change besides the optimizer wrappers.
 
         Nothing by default: a model whose training step enters

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Any, ContextManager
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import nn
@@ -102,7 +102,7 @@ class BaseGANFamily(Family):
             f'{type(network).__name__} does not say for which image size it '
             'was built: give the size')
 
-    def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
+    def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         if draws_dropout(network):
             return seeded_forward(network)
         return nullcontext()

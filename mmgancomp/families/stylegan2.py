@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ContextManager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +110,7 @@ class StyleGAN2Family(BaseGANFamily):
             if isinstance(wrapper, dict):
                 wrapper.setdefault('loss_scale', 512.)
 
-    def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
+    def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         """See :meth:`Family.fixed_noise`.
 
         The StyleGAN2 generator injects the noise maps that it keeps as

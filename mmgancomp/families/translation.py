@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Any, ContextManager
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,7 @@ class TranslationFamily(Family):
             size = max(256, 2**halvings)
         return (inputs.images(network, batch, size, generator), ), {}
 
-    def fixed_noise(self, network: nn.Module) -> ContextManager[None]:
+    def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         if draws_dropout(network):
             return seeded_forward(network)
         return nullcontext()

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from copy import deepcopy
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ _MODELS = dict(
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def images() -> Path:
     """Folder of small PNG files made from scikit-learn's digits, cached.
 

@@ -8,8 +8,7 @@ once more.
 
 from __future__ import annotations
 
-from mmagic.models.editors.stylegan2 import (StyleGAN2Discriminator,
-                                               StyleGAN2Generator)
+from mmagic.models.editors import stylegan2
 from mmagic.registry import MODELS
 from torch import nn
 
@@ -26,12 +25,12 @@ class _NarrowTable:
 
 
 @MODELS.register_module()
-class TinyStyleGAN2Generator(StyleGAN2Generator):
+class TinyStyleGAN2Generator(stylegan2.StyleGAN2Generator):
     channels = _NarrowTable()
 
 
 @MODELS.register_module()
-class TinyStyleGAN2Discriminator(StyleGAN2Discriminator):
+class TinyStyleGAN2Discriminator(stylegan2.StyleGAN2Discriminator):
 
     def __init__(self, in_size: int, **kwargs) -> None:
         super().__init__(in_size, **kwargs)
