@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from mmgancomp.cli.common import add_config_options, load_config
@@ -29,8 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan; a wrong setting is an error."""
+    from mmengine.logging import MMLogger
     config = load_config(args.config, args.cfg_options)
-    document = plan(config)
+    # What libraries say while they build is no part of the answer.
+    MMLogger.get_instance('mmgancomp plan', log_level='ERROR')
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        document = plan(config)
     if args.json:
         print(json.dumps(document, indent=1))
     else:
@@ -47,6 +55,13 @@ def plan(config: Any) -> dict[str, Any]:
     Raises:
         ConfigError: The first wrong setting.
     """
+    from mmengine.registry import DefaultScope
+    scope = config.get('default_scope') or 'mmagic'
+    with DefaultScope.overwrite_default_scope(scope):
+        return _plan(config)
+
+
+def _plan(config: Any) -> dict[str, Any]:
     from mmgancomp.evaluation.profile_model import build_model
     from mmgancomp.runtime.entries import (check_entries, context_of,
                                            prepare_hooks)
@@ -106,16 +121,19 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
     console.print(
         f'[bold]{name}[/bold]: family {document["family"]}, '
         f'{document["iterations"]:,} iterations')
-    table = Table('network', 'updates', 'EMA', 'parameters', 'non-zero after',
-                  'MACs before', 'MACs after')
+    table = Table('network', 'updates', 'EMA', 'parameters', '→ non-zero',
+                  'MACs', '→ executed')
     for key, network in document['networks'].items():
         table.add_row(key, f'{network["updates"]:,}',
                       'yes' if network['ema'] else 'no',
                       f'{network["params"]:,}',
                       f'{network["nonzero_after"]:,}',
-                      f'{network["macs_before"]:,}',
-                      f'{network["macs_after"]:,}')
+                      f'{network["macs_before"] / 1e6:,.1f} M',
+                      f'{network["macs_after"] / 1e6:,.1f} M')
     console.print(table)
+    if document['mechanisms']:
+        console.print('Zeros are multiplied like any number: masks alone '
+                      'save bytes in a packed file, not time.')
     if not document['mechanisms']:
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')

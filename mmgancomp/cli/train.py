@@ -67,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
                              'says how long to train, and is needed')
 
     from mmengine.runner import Runner
+
+    from mmgancomp.runtime.entries import check_entries
+    check_entries(config)
     runner = Runner.from_cfg(config)
     try:
         runner.train()

@@ -86,6 +86,22 @@ class RunContext:
                 })
         return self._updates[optimizer]
 
+    def iteration_of(self, optimizer: str, update: int) -> int:
+        """Iterations after which that many updates have been made."""
+        accumulation = {
+            key: wrapper._accumulative_counts
+            for key, wrapper in self.wrappers.items()
+        }
+        low, high = 0, self.iterations
+        while low < high:
+            middle = (low + high) // 2
+            if self.family.updates(self.model, optimizer, middle,
+                                   accumulation) >= update:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
     def select(self, settings: dict[str, Any],
                key: str) -> dict[str, dict[str, Any]]:
         """Give each network the settings of its role and of its name.

@@ -16,6 +16,7 @@ from mmgancomp.runtime.hooks import CompressionHook
 from mmgancomp.runtime.state import RunState
 from mmgancomp.runtime.update import Phase
 
+from .allocation import Global
 from .masked import MaskedNetwork
 from .settings import Settings, build_masked, read_settings
 
@@ -187,29 +188,35 @@ class SparsityHook(CompressionHook):
         }
 
     def describe(self) -> list[dict[str, Any]]:
-        rows = []
-        for name, pruned in self._pruned.items():
-            settings = pruned.settings
-            ticks = settings.schedule.ticks()
-            rows.append({
-                'network': name,
-                'mechanism': self.key,
-                'layers': [{
-                    'name': layer,
-                    'params': mask.numel()
-                } for layer, mask in pruned.masked.masks.items()],
-                'maskable': pruned.masked.maskable,
-                'density': settings.density,
-                'granularity': settings.granularity.name,
-                'criterion': type(settings.criterion).__name__,
-                'allocation': type(settings.allocation).__name__,
-                'schedule': type(settings.schedule).__name__,
-                'updates': settings.total,
-                'ticks': ticks,
-                'masked': pruned.masked,
-                'settings': settings
-            })
-        return rows
+        return [_plan(name, p) for name, p in self._pruned.items()]
+
+
+def _plan(name: str, pruned: _Pruned) -> dict[str, Any]:
+    """What will happen to a network; prunes it, fresh as it is."""
+    settings, masked = pruned.settings, pruned.masked
+    ticks = settings.schedule.ticks()
+    known = not settings.schedule.weights_needed
+    if known:
+        pruned.masked_change(ticks[-1], settings)
+    return {
+        'mechanism': SparsityHook.key,
+        'network': name,
+        'schedule': type(settings.schedule).__name__,
+        'criterion': type(settings.criterion).__name__,
+        'allocation': type(settings.allocation).__name__,
+        'granularity': settings.granularity.name,
+        'density': settings.density,
+        'maskable': masked.maskable,
+        'kept': masked.survivors if known else None,
+        'exact_layers': not isinstance(settings.allocation, Global),
+        'updates': settings.total,
+        'ticks': ticks,
+        'layers': [{
+            'name': layer,
+            'params': mask.numel(),
+            'kept': int(mask.count_nonzero()) if known else None
+        } for layer, mask in masked.masks.items()]
+    }
 
 
 def _settings(pruned: _Pruned) -> dict[str, Any]:

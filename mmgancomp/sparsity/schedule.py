@@ -30,6 +30,7 @@ class Schedule(ABC):
         wants_density: Whether the config must give a density.
         any_pattern: Whether it works with an n:m pattern, which has one
             density only.
+        weights_needed: Whether the masks are read off loaded weights.
     """
 
     criterion: Any = 'magnitude'
@@ -38,6 +39,7 @@ class Schedule(ABC):
     static = True
     wants_density = True
     any_pattern = True
+    weights_needed = False
 
     @abstractmethod
     def resolve(self, total: int, density: float | None, key: str) -> None:
@@ -188,6 +190,7 @@ class Fixed(Schedule):
 
     def __init__(self, ticket: str | None = None) -> None:
         self.ticket = ticket
+        self.weights_needed = ticket is None
 
     def resolve(self, total: int, density: float | None, key: str) -> None:
         if density is not None:
