@@ -123,8 +123,8 @@ def digits_fid(images: Tensor,
         raise ConfigError.at(
             'images', tuple(images.shape),
             'digits-FID takes (N, 1 or 3, S, S) with S 16 or 32')
-    reference = digits_reference(size, seed, path)
     grey = as_grey(images.detach().float().cpu(), size)
+    reference = digits_reference(size, seed, path)
     features, guesses = extract(reference.network, grey)
     scores = dict(fid=reference.score(features), floor=reference.floor)
     if labels is not None:
