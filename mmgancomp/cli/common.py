@@ -78,8 +78,9 @@ def load_config(name: str, options: list[str] | None = None) -> Config:
             not fit it.
     """
     path = _path_of(name)
-    import mmgancomp.registry  # noqa: F401
     from mmengine.config import Config
+
+    import mmgancomp.registry  # noqa: F401
     try:
         config = Config.fromfile(path)
     except FileNotFoundError as error:

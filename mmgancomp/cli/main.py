@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -30,6 +31,7 @@ Run = Callable[[argparse.Namespace], 'int | None']
 
 # Exit codes: 2 as argparse has it for wrong usage, 130 as shells do for ^C.
 _WRONG, _INTERRUPTED = 2, 130
+_PATIENCE = 5.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -154,9 +156,11 @@ def _call(run: Run, args: argparse.Namespace) -> int:
 
 
 def _fail(error: MMGanCompError) -> int:
-    # Every process of a machine meets the same config: one of them speaks.
-    if is_main():
-        print(f'error: {error}', file=sys.stderr)
+    if not is_main():
+        # Every process of a machine meets the same error. The first one has
+        # time to say so, whereupon the launcher stops this one.
+        time.sleep(_PATIENCE)
+    print(f'error: {error}', file=sys.stderr, flush=True)
     return _WRONG
 
 

@@ -8,8 +8,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mmgancomp.cli.common import (add_config_options, existing_checkpoint,
-                                  load_config)
+from mmgancomp.cli.common import (
+    add_config_options,
+    existing_checkpoint,
+    load_config,
+)
 from mmgancomp.errors import ConfigError
 
 if TYPE_CHECKING:

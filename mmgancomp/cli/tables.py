@@ -8,8 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mmgancomp.report.text import (ABSENT, bytes_text, count_text,
-                                   percent_text)
+from mmgancomp.report.text import ABSENT, bytes_text, count_text, percent_text
 
 __all__ = ['print_profile']
 

@@ -7,9 +7,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmgancomp.cli.common import (add_config_options, add_launcher,
-                                  existing_checkpoint, is_main, load_config,
-                                  set_work_dir)
+from mmgancomp.cli.common import (
+    add_config_options,
+    add_launcher,
+    existing_checkpoint,
+    is_main,
+    load_config,
+    set_work_dir,
+)
 from mmgancomp.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,9 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmgancomp.cli.common import (add_config_options, add_launcher,
-                                  command_line, existing_checkpoint, is_main,
-                                  load_config, set_work_dir)
+from mmgancomp.cli.common import (
+    add_config_options,
+    add_launcher,
+    command_line,
+    is_main,
+    load_config,
+    set_work_dir,
+)
 from mmgancomp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,8 +65,6 @@ def run(args: argparse.Namespace) -> int:
         _scale_learning_rates(config)
     if args.resume:
         _resume(config, args.cfg_options or [])
-    if config.get('load_from'):
-        existing_checkpoint('load_from', config.load_from)
     if config.get('train_cfg') is None:
         raise ConfigError.at('train_cfg', None,
                              'says how long to train, and is needed')
@@ -88,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _scale_learning_rates(config: Config) -> None:
-    """MMagic takes the flag and forgets it; MMEngine wants it in the config."""
+    """Put the flag where MMEngine reads it; MMagic's command drops it."""
     settings = config.get('auto_scale_lr')
     if not settings or 'base_batch_size' not in settings:
         raise ConfigError.at(

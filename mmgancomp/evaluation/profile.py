@@ -9,8 +9,13 @@ from torch import Tensor, nn
 
 from mmgancomp.families.layers import convolution_weights
 
-from .profile_cost import (inference, inference_bytes, layer_costs, macs,
-                           weights)
+from .profile_cost import (
+    inference,
+    inference_bytes,
+    layer_costs,
+    macs,
+    weights,
+)
 from .profile_latency import forward, interleaved, spread, threads_set
 
 __all__ = ['Call', 'profile_network']

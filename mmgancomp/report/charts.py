@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import matplotlib
+import matplotlib.ticker
 
 from .load import Curve
 
@@ -47,8 +48,8 @@ def lines(curves: Mapping[str, Curve], x_label: str, y_label: str) -> str:
     """Named curves in one figure, as an ``<svg>`` element."""
     with matplotlib.rc_context(_SETTINGS):
         figure, axes = _figure()
-        for position, (name, points) in enumerate(curves.items()):
-            x, y = zip(*points)
+        for position, (name, curve) in enumerate(curves.items()):
+            x, y = zip(*curve.points)
             axes.plot(
                 x,
                 y,
@@ -57,7 +58,11 @@ def lines(curves: Mapping[str, Curve], x_label: str, y_label: str) -> str:
                 linewidth=2,
                 marker='o' if len(x) < 25 else None,
                 markersize=4)
-        _scale(axes, [y for points in curves.values() for _, y in points])
+        _scale(axes, [y for c in curves.values() for _, y in c.points])
+        # Updates, iterations and rounds are counted.
+        axes.xaxis.set_major_locator(
+            matplotlib.ticker.MaxNLocator(
+                8, steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         if len(curves) > 1:
@@ -77,9 +82,8 @@ def trade_off(points: Sequence[tuple[str, float, float]], x_label: str,
     """
     with matplotlib.rc_context(_SETTINGS):
         figure, axes = _figure()
-        for position, (name, x, y) in enumerate(points):
-            colour = _colour(position)
-            axes.scatter([x], [y], s=70, color=colour, zorder=3)
+        for position, (_, x, y) in enumerate(points):
+            axes.scatter([x], [y], s=70, color=_colour(position), zorder=3)
         _label(axes, points)
         values = [y for *_, y in points]
         if floor is not None:

@@ -25,11 +25,11 @@ def curve_figures(rows: Sequence[Row], runs: Sequence[Run]) -> str:
     found = [_trade_off(rows), *_rounds(rows)]
     for head in sorted({_group(name) for run in runs for name in run.curves}):
         curves = _joined(runs, head)
+        clock = ', '.join(sorted({c.clock for c in curves.values()}))
         found.append(
             _figure(
-                lines(curves, 'iteration', head),
-                f'{head} over the run'
-                f'{"" if len(runs) == 1 else "s"}'))
+                lines(curves, clock, head),
+                f'{head} over the run{"s" * (len(runs) > 1)}'))
     shown = ''.join(filter(None, found))
     return f'<div class="figures">{shown}</div>' if shown else ''
 
@@ -42,12 +42,12 @@ def _group(name: str) -> str:
 def _joined(runs: Sequence[Run], head: str) -> Mapping[str, Curve]:
     curves = {}
     for run in runs:
-        for name, points in run.curves.items():
+        for name, curve in run.curves.items():
             if _group(name) == head:
                 label = name.partition('/')[2] if head != name else name
                 if len(runs) > 1:
                     label = f'{label} · {run.name}'
-                curves[label] = points
+                curves[label] = curve
     return curves
 
 
@@ -70,12 +70,15 @@ def _trade_off(rows: Sequence[Row]) -> str:
 
 def _rounds(rows: Sequence[Row]) -> list[str]:
     metric = main_metric(rows)
-    curves: dict[str, Curve] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         if row.round is not None and metric in row.metrics:
-            curves.setdefault(row.run.name, []).append(
+            points.setdefault(row.run.name, []).append(
                 (row.round, row.metrics[metric]))
-    curves = {name: sorted(c) for name, c in curves.items() if len(c) > 1}
+    curves = {
+        name: Curve(sorted(found), 'round')
+        for name, found in points.items() if len(found) > 1
+    }
     if not curves:
         return []
     return [_figure(lines(curves, 'round', metric), f'{metric} by round')]
@@ -94,8 +97,8 @@ def image_figures(runs: Sequence[Run]) -> str:
             found.append(_image(path, str(caption)))
         left = len(run.images) - _MOST_IMAGES
         if left > 0:
-            found.append(f'<p>{left} more lie in {escape(str(run.path.parent))}'
-                         '.</p>')
+            folder = escape(str(run.path.parent))
+            found.append(f'<p>{left} more lie in {folder}.</p>')
     shown = ''.join(found)
     if not shown:
         return ''

@@ -12,13 +12,24 @@ from typing import Any
 from mmgancomp.errors import MMGanCompError
 from mmgancomp.runtime.record import FILE_NAME, read_record
 
-__all__ = ['Run', 'load_runs']
+__all__ = ['Curve', 'Run', 'load_runs']
 
 _COUNTS = ('params', 'nonzero', 'maskable', 'kept', 'density', 'bytes',
            'bytes_packed')
 _LATENCY = ('batch', 'threads', 'median', 'p10', 'p90')
 
-Curve = list[tuple[float, float]]
+
+@dataclass(frozen=True)
+class Curve:
+    """How a quantity moved.
+
+    Attributes:
+        points: (time, value), in order.
+        clock: What time counts: ``'update'``, ``'iteration'``, ``'round'``.
+    """
+
+    points: list[tuple[float, float]]
+    clock: str = 'iteration'
 
 
 @dataclass
@@ -30,7 +41,7 @@ class Run:
         path: Its record.
         record: The record's content, checked.
         images: PNG files beside it.
-        curves: Name → (update, value) points in order.
+        curves: Name → curve; those of masks are named ``sparsity/…``.
     """
 
     name: str
@@ -127,33 +138,71 @@ def _wrong(path: Path, key: str, value: Any, remedy: str) -> MMGanCompError:
 
 
 def _curves(path: Path, record: Mapping[str, Any]) -> dict[str, Curve]:
-    """Curves in the record; else what the run logged of the same things."""
+    """What the record tells of the past, and what the run logged besides."""
+    found = {
+        f'sparsity/{name}': curve
+        for name, curve in _histories(path, record['models']).items()
+    }
     given = _dict(path, 'curves', record.get('curves'))
-    if given:
-        return {
-            name: _points(path, f'curves.{name}', points)
-            for name, points in given.items()
-        }
-    metrics = {name for m in record['models'] for name in m.get('metrics', {})}
+    for name, points in given.items():
+        found[name] = Curve(_points(path, f'curves.{name}', points), 'update')
+    metrics = {
+        name
+        for model in record['models'] for name in model.get('metrics') or {}
+    }
+    for name, points in _logged(path.parent, metrics, not found).items():
+        found.setdefault(name, Curve(points))
+    return {
+        name: curve
+        for name, curve in found.items() if len(curve.points) > 1
+    }
+
+
+def _histories(path: Path,
+               models: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+    """Sparsity over updates of each network whose masks kept a history."""
+    kept: dict[tuple[str, str], Curve] = {}
+    for index, model in enumerate(models):
+        for name, network in (model.get('networks') or {}).items():
+            if network.get('history'):
+                key = f'models[{index}].networks.{name}.history'
+                points = _points(path, key, network['history'])
+                kept[model['name'], name] = Curve(
+                    [(update, 1 - density) for update, density in points],
+                    'update')
+    # Of two parts of a name, only what tells the curves apart is shown.
+    several = len({model for model, _ in kept}) > 1
+    networks = len({network for _, network in kept}) > 1
+    return {
+        ' · '.join([model] * several + [network] *
+                   (networks or not several)): curve
+        for (model, network), curve in kept.items()
+    }
+
+
+def _logged(folder: Path, metrics: set[str],
+            masks: bool) -> dict[str, list[tuple[float, float]]]:
+    """Metrics, and on request sparsities, from MMEngine's scalar files."""
     found: dict[str, dict[float, float]] = {}
     # A resumed run has a folder for each start; the later one wins.
-    for log in sorted(path.parent.glob('*/vis_data/scalars.json')):
+    for log in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in log.read_text().splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:  # cut off by a killed run
                 continue
             for name, value in entry.items():
-                wanted = name in metrics or name.startswith('sparsity/')
+                wanted = name in metrics or (masks
+                                             and name.startswith('sparsity/'))
                 if wanted and 'step' in entry and _finite(value):
                     found.setdefault(name, {})[entry['step']] = value
     return {
         name: sorted(points.items())
-        for name, points in sorted(found.items()) if len(points) > 1
+        for name, points in sorted(found.items())
     }
 
 
-def _points(path: Path, key: str, points: Any) -> Curve:
+def _points(path: Path, key: str, points: Any) -> list[tuple[float, float]]:
     try:
         curve = [(float(x), float(y)) for x, y in points]
     except (TypeError, ValueError):

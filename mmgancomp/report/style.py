@@ -59,7 +59,7 @@ td.text { text-align: left; }
 .bar i { display: block; height: 100%; background: var(--bar);
   border-radius: 2px; }
 .figures { display: grid; gap: 24px;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 430px), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { color: var(--soft); font-size: .86rem; margin-top: 8px;
   overflow-wrap: anywhere; }
@@ -77,7 +77,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas,
   monospace; overflow-wrap: anywhere; }
 footer { color: var(--soft); font-size: .86rem; }
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main { padding: 24px 14px 40px; }
   h1 { font-size: 1.5rem; }
   section { padding: 18px 16px; }
@@ -105,9 +105,13 @@ footer { color: var(--soft); font-size: .86rem; }
   section { border: 0; border-radius: 0; padding: 0 0 14px; }
   .lead { border-top: 2px solid var(--accent); padding-top: 12px; }
   .wide { overflow: visible; margin: 0; padding: 0; }
-  table { font-size: 8.5pt; }
-  th, td { padding: 5px 6px; }
-  .bar { min-width: 40px; }
+  table { font-size: 7.5pt; }
+  th { font-size: 7pt; }
+  .ratio { font-size: 6.5pt; }
+  td.name { min-width: 6em; }
+  .figures { grid-template-columns: 1fr 1fr; }
+  th, td { padding: 4px 4px; }
+  .bar { min-width: 24px; }
   figure, tr, .note { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

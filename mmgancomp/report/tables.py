@@ -9,8 +9,15 @@ from typing import Any
 
 from .charts import PALETTE
 from .rows import Row
-from .text import (ABSENT, bytes_text, count_text, milliseconds_text,
-                   number_text, percent_text, ratio_text)
+from .text import (
+    ABSENT,
+    bytes_text,
+    count_text,
+    milliseconds_text,
+    number_text,
+    percent_text,
+    ratio_text,
+)
 
 __all__ = ['layer_tables', 'metric_names', 'model_table', 'network_table']
 
@@ -162,11 +169,19 @@ def _layers(layers: Sequence[Mapping[str, Any]]) -> str:
             str(layer.get('type', ABSENT)),
             count_text(layer.get('params')),
             count_text(layer.get('nonzero')),
-            percent_text(layer.get('density')),
+            percent_text(_kept(layer)),
             count_text((layer.get('macs') or {}).get('executed')),
             heads=heads) for layer in layers if isinstance(layer, dict)
     ]
     return _table(heads, body)
+
+
+def _kept(layer: Mapping[str, Any]) -> float | None:
+    """Kept share of a layer; a record of masks alone lists its weights."""
+    whole = layer.get('maskable', layer.get('params'))
+    if layer.get('density') is None and whole and 'kept' in layer:
+        return layer['kept'] / whole
+    return layer.get('density')
 
 
 def _row(*texts: str, heads: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .rows import Row, generators
-from .text import bytes_text, count_text, number_text, percent_text
+from .text import ABSENT, bytes_text, count_text, number_text, percent_text
 
 __all__ = ['SPEED', 'facts_in_short', 'has_zeros', 'main_metric']
 
@@ -36,23 +36,23 @@ def facts_in_short(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
     Returns:
         Name and the rest of the sentence, for every model but the first,
-        which the others are held against.
+        which the others are held against; for that one if it is alone.
     """
     reference = rows[0]
     metric = main_metric(rows)
     found = []
-    for row in rows[1:]:
+    for row in rows[1:] or rows:
         parts = []
         if row.kept is not None and row.kept < 1:
             parts.append(f'keeps {percent_text(row.kept)} of its maskable '
                          'weights')
-        if row.nonzero is not None and reference.nonzero:
-            parts.append(f'has {count_text(row.nonzero)} non-zero parameters '
-                         f'{_times(row.nonzero, reference.nonzero, "fewer")}')
-        if row.packed is not None and reference.bytes:
-            parts.append(f'packs into {bytes_text(row.packed)} '
-                         f'{_times(row.packed, reference.bytes, "smaller")}')
-        if metric in row.metrics:
+        if row.nonzero is not None:
+            parts.append(f'has {count_text(row.nonzero)} non-zero parameters'
+                         f'{_times(row.nonzero, row, reference, "fewer")}')
+        if row.packed is not None:
+            parts.append(f'packs into {bytes_text(row.packed)}'
+                         f'{_times(row.packed, row, reference, "smaller")}')
+        if metric in row.metrics and row is not reference:
             parts.append(
                 f'scores {metric} {number_text(row.metrics[metric])} against '
                 f'{number_text(reference.metrics[metric])} of '
@@ -62,20 +62,25 @@ def facts_in_short(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return found
 
 
-def _times(value: float, reference: float, less: str) -> str:
-    """(9.9 × fewer) or, where there is more, (1.2 × as much)."""
-    if not value:
+def _times(value: float, row: Row, reference: Row, less: str) -> str:
+    """(9.9 × fewer) than the reference; alone, what it is a part of."""
+    if row is reference:
+        parts = {'fewer': count_text(row.params),
+                 'smaller': bytes_text(row.bytes)}
+        return f' of {parts[less]}' if parts[less] != ABSENT else ''
+    whole = reference.nonzero if less == 'fewer' else reference.bytes
+    if not value or not whole:
         return ''
-    factor = reference / value
+    factor = whole / value
     if factor >= 1.05:
         digits = 1 if factor < 10 else 0
-        return f'({factor:.{digits}f} × {less})'
+        return f' ({factor:.{digits}f} × {less})'
     if factor > 0.995:
-        return '(as before)'
-    return f'({value / reference:.3g} × as much)'
+        return ''
+    return f' ({value / whole:.3g} × as much)'
 
 
 def _join(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return ''.join(parts)
+    if len(parts) < 3:
+        return ' and '.join(parts)
     return f'{", ".join(parts[:-1])}, and {parts[-1]}'
