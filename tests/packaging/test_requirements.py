@@ -95,6 +95,18 @@ def test_constraints_pin_the_tested_versions(root):
         assert f'{requirement.name}=={requirement.tested}' in pins
 
 
+def test_constraints_pin_every_direct_dependency(root):
+    config = configparser.ConfigParser()
+    config.read(root / 'setup.cfg')
+    declared = [config['options']['install_requires'],
+                *config['options.extras_require'].values()]
+    names = re.findall(r'^([A-Za-z][\w-]*)', '\n'.join(declared), re.M)
+    assert len(names) > 20
+    pins = (root / 'constraints.txt').read_text()
+    for name in names:
+        assert re.search(rf'^{name}==', pins, re.M | re.I), name
+
+
 def test_import_is_light(root):
     script = ('import sys, mmgancomp; '
               'print([m for m in ("torch", "mmengine", "mmcv", "mmagic") '

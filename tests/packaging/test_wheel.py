@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -79,6 +80,21 @@ def test_wheel_carries_the_package_and_nothing_else(wheel, checkout):
     assert wheel.read(info + 'top_level.txt') == b'mmgancomp\n'
     assert b'mmgancomp = mmgancomp.cli.main:main' in wheel.read(
         info + 'entry_points.txt')
+
+
+def test_source_distribution_has_what_a_wheel_is_made_of(
+        checkout, tmp_path):
+    subprocess.run(
+        [sys.executable, '-m', 'build', '--sdist', '--no-isolation',
+         '--outdir', str(tmp_path), '.'],
+        cwd=checkout, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob('*.tar.gz'))) as opened:
+        names = {n.partition('/')[2] for n in opened.getnames()}
+    for folder in ('mmgancomp', 'configs', 'tools'):
+        assert {n for n in tracked(checkout, folder)
+                if '/.mim/' not in n} <= names
+    assert {'setup.py', 'model-index.yml', 'LICENSE'} <= names
+    assert not [n for n in names if '/.mim' in n]
 
 
 @pytest.fixture(scope='module')
