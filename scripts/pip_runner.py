@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +53,17 @@ def build_jobs() -> int:
     return max(1, min(os.cpu_count() or 1, int(memory / 2e9)))
 
 
+def _stop(process: subprocess.Popen) -> None:
+    """End a process and what it started, pip's compilers for example."""
+    # As Ctrl-C would: pip then removes its temporary files.
+    os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 class Pip:
     """pip of one environment.
 
@@ -96,12 +109,12 @@ class Pip:
             process = subprocess.Popen([str(self._python), *arguments],
                                        stdout=log, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL,
-                                       env=self._environment(build))
+                                       env=self._environment(build),
+                                       start_new_session=True)
             try:
                 self._wait(process, offset)
             except BaseException:
-                process.terminate()
-                process.wait()
+                _stop(process)
                 raise
         if process.returncode:
             output = self._output(offset)

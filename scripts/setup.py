@@ -21,6 +21,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -205,6 +206,8 @@ def main() -> int:
     if is_complete():
         return 0
     start = time.monotonic()
+    # A polite kill is an interrupt like Ctrl-C: pip and compilers stop too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     say('setting up .venv: about 3 min and 5 GB of downloads the first '
         'time, plus the compilation of mmcv')
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -42,7 +44,9 @@ def script(checkout, monkeypatch, tmp_path):
         'mmgancomp_setup_script', checkout / 'scripts' / 'setup.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    handler = signal.getsignal(signal.SIGTERM)
     yield module
+    signal.signal(signal.SIGTERM, handler)
     for name in ('machine', 'pip_runner'):
         sys.modules.pop(name, None)
 
@@ -241,6 +245,29 @@ def test_failing_command_ends_in_advice(script, tmp_path, capsys, printed,
     assert expected in str(error.value)
     assert 'make setup' in str(error.value)
     assert printed in capsys.readouterr().err
+
+
+def test_interrupt_stops_what_pip_started(script, tmp_path, monkeypatch):
+    """No compiler goes on in the background."""
+    beat = tmp_path / 'beat'
+    child = (f'import time, pathlib\nwhile True:\n'
+             f'    pathlib.Path({str(beat)!r}).touch()\n    time.sleep(.05)')
+    parent = ('import subprocess, sys\n'
+              f'subprocess.run([sys.executable, "-c", {child!r}])')
+
+    def interrupt(self, process, offset):
+        while not beat.exists():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.Pip, '_wait', interrupt)
+    pip = script.Pip(Path(sys.executable), tmp_path / 'c.txt',
+                     tmp_path / 'setup.log', print)
+    with pytest.raises(KeyboardInterrupt):
+        pip.python('-c', parent)
+    beat.unlink()
+    time.sleep(0.3)
+    assert not beat.exists()
 
 
 def test_build_ignores_gpus_unless_cuda_is_asked_for(script, tmp_path,
