@@ -70,8 +70,10 @@ class StyleGAN2Family(BaseGANFamily):
                 'batch', batch, f'{type(network).__name__} takes at most '
                 f'{group} images or a multiple of {group}')
         args, kwargs = super().example_call(network, batch, generator, size)
-        condition = getattr(network, 'cond_size', None)
-        if condition:
+        # The discriminator leaves its condition to its mapping network.
+        conditioned = getattr(network, 'mapping', network)
+        condition = getattr(conditioned, 'cond_size', None) or 0
+        if condition > 0:
             kwargs['label'] = torch.randn(
                 batch, condition, generator=generator,
                 device=generator.device).to(args[0].device)

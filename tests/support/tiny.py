@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from mmengine import Config, DefaultScope
 from torch import nn
 
-__all__ = ['FAMILIES', 'SIZES', 'config', 'images', 'model', 'stock_model']
+__all__ = [
+    'FAMILIES', 'SIZES', 'STOCK_WARNINGS', 'config', 'images', 'model',
+    'stock_model'
+]
 
 FAMILIES = {
     'stylegan2':
@@ -45,6 +49,14 @@ FAMILIES = {
 
 SIZES = dict.fromkeys(FAMILIES, 32) | dict(stylegan2=16)
 """Image edge in pixels."""
+
+STOCK_WARNINGS = [
+    # Building most stock networks, StyleGAN2's layers, Pix2Pix's loss.
+    pytest.mark.filterwarnings('ignore:Unnecessary conv bias:UserWarning'),
+    pytest.mark.filterwarnings('ignore:Since aten:UserWarning'),
+    pytest.mark.filterwarnings('ignore:size_average and reduce:UserWarning'),
+]
+"""``pytestmark`` of test modules that build or train these models."""
 
 _CONDITIONAL = dict(
     num_classes=3,
