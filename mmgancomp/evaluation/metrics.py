@@ -1,4 +1,8 @@
-"""digits-FID as a metric of MMagic's evaluation loops."""
+"""digits-FID as a metric of MMagic's evaluation loops.
+
+This module is where MMEngine looks for metrics of ours, so it brings in the
+others too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from mmgancomp.errors import ConfigError
 from mmgancomp.images import DIGIT_SIZES, check_choice
 from mmgancomp.registry import METRICS
 
+from . import paired  # noqa: F401
 from .digits_fid import NUM_CLASSES, as_grey, digits_reference
 from .features import extract
 

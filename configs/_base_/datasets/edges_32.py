@@ -33,3 +33,10 @@ test_data = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(**_edges, split='test', pipeline=[_edge_pack]))
+
+test_metrics = dict(
+    type='Evaluator',
+    metrics=[
+        dict(type='mmgancomp.TranslatedPSNR', domain='photo', prefix='edges'),
+        dict(type='mmgancomp.TranslatedSSIM', domain='photo', prefix='edges')
+    ])
