@@ -11,7 +11,7 @@ import matplotlib.ticker
 
 from .load import Curve
 
-__all__ = ['PALETTE', 'lines', 'trade_off']
+__all__ = ['PALETTE', 'lines', 'trade_off', 'with_prefix']
 
 PALETTE = ('#0f6e84', '#d9642b', '#6b4fa0', '#3f8f4f', '#b8325e', '#8a6d1d',
            '#4a6fd0', '#5b6470')
@@ -146,16 +146,11 @@ def _svg(figure) -> str:
     svg = text[text.index('<svg'):]
     # The address of the creator is the only link in it; the page has none.
     svg = re.sub(r'<metadata>.*?</metadata>', '', svg, flags=re.DOTALL)
-    return _unique(svg)
+    return svg
 
 
-def _unique(svg: str) -> str:
-    """Give the ids of this figure a prefix: all share one document."""
-    _unique.count += 1
-    prefix = f'f{_unique.count}-'
+def with_prefix(svg: str, prefix: str) -> str:
+    """Put a prefix before every id: all figures share one document."""
     svg = re.sub(r'\bid="', f'id="{prefix}', svg)
     svg = re.sub(r'url\(#', f'url(#{prefix}', svg)
     return re.sub(r'href="#', f'href="#{prefix}', svg)
-
-
-_unique.count = 0

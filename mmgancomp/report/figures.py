@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from .charts import lines, trade_off
+from .charts import lines, trade_off, with_prefix
 from .load import Curve, Run
 from .rows import Row
 from .words import main_metric
@@ -22,15 +22,15 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 
 def curve_figures(rows: Sequence[Row], runs: Sequence[Run]) -> str:
     """Cost against quality, rounds, and what changed over the updates."""
-    found = [_trade_off(rows), *_rounds(rows)]
+    found = _trade_off(rows) + _rounds(rows)
     for head in sorted({_group(name) for run in runs for name in run.curves}):
         curves = _joined(runs, head)
         clock = ', '.join(sorted({c.clock for c in curves.values()}))
-        found.append(
-            _figure(
-                lines(curves, clock, head),
-                f'{head} over the run{"s" * (len(runs) > 1)}'))
-    shown = ''.join(filter(None, found))
+        found.append((lines(curves, clock, head),
+                      f'{head} over the run{"s" * (len(runs) > 1)}'))
+    shown = ''.join(
+        _figure(with_prefix(svg, f'figure{index}-'), caption)
+        for index, (svg, caption) in enumerate(found))
     return f'<div class="figures">{shown}</div>' if shown else ''
 
 
@@ -51,24 +51,24 @@ def _joined(runs: Sequence[Run], head: str) -> Mapping[str, Curve]:
     return curves
 
 
-def _trade_off(rows: Sequence[Row]) -> str:
+def _trade_off(rows: Sequence[Row]) -> list[tuple[str, str]]:
     metric = main_metric(rows)
     if metric is None:
-        return ''
+        return []
     points = [(row.name, row.nonzero, row.metrics[metric]) for row in rows
               if row.nonzero is not None and metric in row.metrics]
     if len(points) < 2:
-        return ''
+        return []
     floors = [
         value for row in rows for name, value in row.metrics.items()
         if name == f'{metric.rpartition("/")[0]}/floor'
     ]
     floor = floors[0] if floors else None
     svg = trade_off(points, 'non-zero parameters', metric, floor)
-    return _figure(svg, f'What each model costs against its {metric}')
+    return [(svg, f'What each model costs against its {metric}')]
 
 
-def _rounds(rows: Sequence[Row]) -> list[str]:
+def _rounds(rows: Sequence[Row]) -> list[tuple[str, str]]:
     metric = main_metric(rows)
     points: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
@@ -81,7 +81,7 @@ def _rounds(rows: Sequence[Row]) -> list[str]:
     }
     if not curves:
         return []
-    return [_figure(lines(curves, 'round', metric), f'{metric} by round')]
+    return [(lines(curves, 'round', metric), f'{metric} by round')]
 
 
 def image_figures(runs: Sequence[Run]) -> str:

@@ -14,21 +14,25 @@ def count_text(value: float | None) -> str:
     """9,876 · 63.8 k · 1.23 M: short, and exact while that is short."""
     if value is None:
         return ABSENT
-    for size, unit in ((1e9, 'G'), (1e6, 'M'), (1e4, 'k')):
-        if value >= size:
-            scaled = value / (1e3 if unit == 'k' else size)
-            return f'{scaled:.{_digits(scaled)}f} {unit}'
-    return f'{value:,}'
+    if value < 1e4:
+        return f'{value:,}'
+    return _scaled(value, ((1e9, ' G'), (1e6, ' M'), (1e3, ' k')))
 
 
 def bytes_text(value: float | None) -> str:
     """Bytes in decimal units, as disks are sold."""
     if value is None:
         return ABSENT
-    for size, unit in ((1e9, 'GB'), (1e6, 'MB'), (1e3, 'kB')):
-        if value >= size:
-            return f'{value / size:.{_digits(value / size)}f} {unit}'
-    return f'{value} B'
+    if value < 1e3:
+        return f'{value} B'
+    return _scaled(value, ((1e9, ' GB'), (1e6, ' MB'), (1e3, ' kB')))
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    # 999,700 is 1.00 M: as thousands it would round to 1000 k.
+    size, unit = next(u for u in units if value >= .9995 * u[0])
+    scaled = value / size
+    return f'{scaled:.{_digits(scaled)}f}{unit}'
 
 
 def _digits(scaled: float) -> int:
