@@ -22,6 +22,19 @@ __all__ = ['RunContext']
 ROLES = ('generator', 'discriminator')
 
 
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What a config says about one network, and where it says so."""
+
+    values: dict[str, Any]
+    _key: str
+    _origins: dict[str, str]
+
+    def key(self, option: str) -> str:
+        """The config key of an option, whether it was given or not."""
+        return f'{self._origins.get(option, self._key)}.{option}'
+
+
 @dataclass
 class RunContext:
     """The facts that a mechanism needs before training starts.
@@ -35,6 +48,9 @@ class RunContext:
         seed: The run's seed, equal on all ranks.
         terms: Loss terms by name; calling one sets its weight. Mechanisms
             add theirs while they prepare.
+        validates: Whether the run validates.
+        weights_known: Whether the model has the weights that training
+            starts with, as far as they don't depend on a seed.
     """
 
     model: nn.Module
@@ -44,6 +60,8 @@ class RunContext:
     wrappers: dict[str, OptimWrapper]
     seed: int = 0
     terms: dict[str, Callable[[float], None]] = field(default_factory=dict)
+    validates: bool = True
+    weights_known: bool = True
     _updates: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -73,8 +91,10 @@ class RunContext:
         from mmengine.dist import broadcast_object_list
         seed = [runner.seed]
         broadcast_object_list(seed)
-        return cls.of(runner.model, runner.optim_wrapper, runner.max_iters,
-                      seed[0] or 0)
+        context = cls.of(runner.model, runner.optim_wrapper,
+                         runner.max_iters, seed[0] or 0)
+        context.validates = runner._val_loop is not None
+        return context
 
     def updates(self, optimizer: str) -> int:
         """Optimizer updates that this run makes with that optimizer."""
@@ -103,7 +123,7 @@ class RunContext:
         return low
 
     def select(self, settings: dict[str, Any],
-               key: str) -> dict[str, dict[str, Any]]:
+               key: str) -> dict[str, NetworkOptions]:
         """Give each network the settings of its role and of its name.
 
         A role ('generator') means every network of that role; an exact name
@@ -134,13 +154,15 @@ class RunContext:
             if not isinstance(options, dict):
                 raise ConfigError.at(
                     f'{key}.{name}', options,
-                    'write the options of this network as a dict')
+                    'write the options of this network as a dict, like '
+                    'dict(density=0.1)')
         selected = {}
         for name, network in self.networks.items():
-            merged = {
-                **flat.get(network.role, {}),
-                **(flat.get(name, {}) if name != network.role else {})
-            }
-            if network.role in flat or name in flat:
-                selected[name] = merged
+            owners = [o for o in dict.fromkeys((network.role, name))
+                      if o in flat]
+            if owners:
+                selected[name] = NetworkOptions(
+                    {k: v for o in owners for k, v in flat[o].items()},
+                    f'{key}.{owners[-1]}',
+                    {k: f'{key}.{o}' for o in owners for k in flat[o]})
         return selected

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmgancomp.errors import ConfigError
+from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.families.layers import MaskableWeight
 
 from .registry import GRANULARITIES, build_named
@@ -135,12 +135,16 @@ class NofM(Granularity):
     Args:
         n: Kept per block.
         m: Block length; every layer's inputs × kernel must be a multiple.
+
+    Raises:
+        MMGanCompError: Unless 0 < n < m.
     """
 
     def __init__(self, n: int = 2, m: int = 4) -> None:
-        if not 0 < n < m:
-            raise ConfigError.at('granularity', f'{n}:{m}',
-                                 'n:m needs 0 < n < m, for example "2:4"')
+        if not (type(n) is type(m) is int and 0 < n < m):
+            raise MMGanCompError(
+                'n:m keeps n of every m weights and needs whole numbers with '
+                '0 < n < m; write for example "2:4"')
         self.n, self.m = n, m
         self.name = f'{n}:{m}'
 
@@ -189,8 +193,8 @@ def build_granularity(spec: Any, key: str = 'granularity') -> Granularity:
         pattern = re.fullmatch(r'(\d+):(\d+)', spec)
         if pattern:
             n, m = map(int, pattern.groups())
-            if not 0 < n < m:
-                raise ConfigError.at(
-                    key, spec, 'n:m needs 0 < n < m, for example "2:4"')
-            return NofM(n, m)
-    return build_named(GRANULARITIES, spec, key)
+            try:
+                return NofM(n, m)
+            except MMGanCompError as error:
+                raise ConfigError.at(key, spec, str(error)) from None
+    return build_named(GRANULARITIES, spec, key, Granularity)

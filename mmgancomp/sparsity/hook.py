@@ -114,18 +114,17 @@ class SparsityHook(CompressionHook):
         if not isinstance(self._networks, dict) or not self._networks:
             raise ConfigError.at(
                 f'{KEY}.networks', self._networks,
-                'nothing would be pruned; write for example '
+                'say which networks to prune, and how far: for example '
                 'dict(generator=dict(density=0.1))')
+        self._weights_known = context.weights_known
         selected = context.select(self._networks, f'{KEY}.networks')
         for name, options in selected.items():
             network = context.networks[name]
-            role = network.role if network.role in self._networks else name
-            key = f'{KEY}.networks.{role}'
             settings = read_settings(
-                options, key, name, network.module, context.family,
-                context.updates(network.optimizer), context.seed,
-                network.ema is not None)
-            masked = build_masked(settings, network.module, key)
+                options.values, options.key, name, network.module,
+                context.family, context.updates(network.optimizer),
+                context.seed, network.ema is not None)
+            masked = build_masked(settings, network.module, options.key)
             self._pruned[name] = _Pruned(network, settings, masked,
                                          frozenset(settings.schedule.ticks()))
 
@@ -188,14 +187,17 @@ class SparsityHook(CompressionHook):
         }
 
     def describe(self) -> list[dict[str, Any]]:
-        return [_plan(name, p) for name, p in self._pruned.items()]
+        return [
+            _plan(name, p, self._weights_known)
+            for name, p in self._pruned.items()
+        ]
 
 
-def _plan(name: str, pruned: _Pruned) -> dict[str, Any]:
+def _plan(name: str, pruned: _Pruned, weights_known: bool) -> dict[str, Any]:
     """What will happen to a network; prunes it, fresh as it is."""
     settings, masked = pruned.settings, pruned.masked
     ticks = settings.schedule.ticks()
-    known = not settings.schedule.weights_needed
+    known = weights_known or not settings.schedule.weights_needed
     if known:
         pruned.masked_change(ticks[-1], settings)
     return {

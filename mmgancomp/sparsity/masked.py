@@ -133,8 +133,9 @@ class MaskedNetwork:
             MMGanCompError: If the density is impossible, or higher than what
                 is left in a network whose masks can only shrink.
         """
-        criterion = build_named(CRITERIA, criterion, 'criterion')
-        allocation = build_named(ALLOCATIONS, allocation, 'allocation')
+        criterion = build_named(CRITERIA, criterion, 'criterion', Criterion)
+        allocation = build_named(ALLOCATIONS, allocation, 'allocation',
+                                 Allocation)
         weights = _named(source or self.network, self.layers)
         layers = list(zip(self.layers, weights.values(), self.masks.values()))
         if isinstance(self.granularity, NofM):
@@ -180,7 +181,7 @@ class MaskedNetwork:
                criterion: str | Mapping[str, Any] | Criterion = 'magnitude',
                source: nn.Module | None = None) -> None:
         """Remove ``count`` more weights, ranked over all layers together."""
-        criterion = build_named(CRITERIA, criterion, 'criterion')
+        criterion = build_named(CRITERIA, criterion, 'criterion', Criterion)
         weights = _named(source or self.network, self.layers)
         layers = list(zip(self.layers, weights.values(), self.masks.values()))
         gone = self.maskable - self.survivors

@@ -6,11 +6,13 @@ MMagic and without a Runner.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import Registry
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
 __all__ = [
     'ALLOCATIONS', 'CRITERIA', 'GRANULARITIES', 'SCHEDULES', 'build_named'
@@ -22,42 +24,43 @@ GRANULARITIES = Registry('granularity', scope='mmgancomp')
 SCHEDULES = Registry('schedule', scope='mmgancomp')
 
 
-def build_named(registry: Registry, spec: Any, key: str) -> Any:
+def build_named(registry: Registry, spec: Any, key: str, kind: type) -> Any:
     """Build ``spec`` (a name, a dict with ``type``, or the object itself).
 
     Args:
         registry: One of the registries of this module.
         spec: For example ``'magnitude'`` or ``dict(type='AGP', end=0.5)``.
         key: The config key, for the error.
+        kind: Base class of what the registry holds.
 
     Raises:
         ConfigError: If the name or one of its options is not known.
     """
-    if isinstance(spec, str):
-        spec = {'type': spec}
-    if not isinstance(spec, dict):
+    if isinstance(spec, kind):
         return spec
-    options = dict(spec)
-    name = options.pop('type', None)
     known = registry.module_dict
-    if isinstance(name, str):
-        name = name.removeprefix('mmgancomp.')
+    if not isinstance(spec, (str, Mapping)):
+        raise ConfigError.at(
+            key, spec, f'write the name of a {registry.name}, or dict(type=…) '
+            f'with its options; {closest(str(spec), known)}')
+    options = {'type': spec} if isinstance(spec, str) else dict(spec)
+    given = options.pop('type', None)
+    name = given.removeprefix('mmgancomp.') if isinstance(given,
+                                                          str) else None
     if name not in known:
         raise ConfigError.at(
-            key, spec.get('type'),
-            f'no such {registry.name}; {closest(str(name), known)}')
+            key if isinstance(spec, str) else f'{key}.type', given,
+            f'no such {registry.name}; {closest(str(given), known)}')
+    accepted = inspect.signature(known[name]).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    for option in options:
+        if option not in accepted and not anything:
+            raise ConfigError.at(
+                f'{key}.{option}', options[option],
+                f'{name} has no such option; {closest(option, accepted)}')
     try:
         return known[name](**options)
-    except TypeError as error:
-        import inspect
-        accepted = [
-            p for p in inspect.signature(known[name]).parameters
-            if p != 'self'
-        ]
-        unknown = sorted(set(options) - set(accepted))
-        if not unknown:
-            raise ConfigError.at(key, spec, str(error)) from error
-        raise ConfigError.at(
-            f'{key}.{unknown[0]}', options[unknown[0]],
-            f'{name} has no such option; '
-            f'{closest(unknown[0], accepted)}') from error
+    except ConfigError:
+        raise
+    except (MMGanCompError, TypeError, ValueError) as error:
+        raise ConfigError.at(key, spec, str(error)) from error

@@ -163,7 +163,8 @@ class AGP(Schedule):
                 density is not None and self.start_density < density):
             raise ConfigError.at(
                 f'{key}.start_density', self.start_density,
-                f'write a share between the final density ({density}) and 1')
+                'write a share between the final density, '
+                f'{density}, and 1')
 
     def ticks(self) -> list[int]:
         return [*range(self._begin, self._end, self.interval), self._end]
@@ -196,15 +197,16 @@ class Fixed(Schedule):
         if density is not None:
             raise ConfigError.at(
                 key.removesuffix('schedule') + 'density', density,
-                'a Fixed mask has the density it has; leave this out')
+                'a Fixed mask has the density it has; leave density out')
         self._key = f'{key}.ticket'
         self._masks = None
         if self.ticket is not None:
             try:
                 self._masks = load(self.ticket)[1]
             except MMGanCompError as error:
-                raise ConfigError.at(self._key, self.ticket,
-                                     str(error)) from error
+                raise ConfigError.at(
+                    self._key, self.ticket,
+                    f'name a packed file; {error}') from error
 
     def fits(self, masked: MaskedNetwork) -> None:
         if self._masks is None:
@@ -216,7 +218,14 @@ class Fixed(Schedule):
                     self._key, self.ticket,
                     f'the ticket is of another network: {name} is '
                     f'{tuple(mask.shape)} here and '
-                    f'{None if given is None else tuple(given.shape)} there')
+                    f'{"missing" if given is None else tuple(given.shape)} '
+                    'there; name one of this network')
+        more = sorted(set(self._masks) - set(masked.masks))
+        if more:
+            raise ConfigError.at(
+                self._key, self.ticket,
+                f'it also masks {", ".join(more)}, which would stay dense '
+                'here; add them to the include globs of layers')
 
     def ticks(self) -> list[int]:
         return [0]
@@ -234,8 +243,8 @@ class Fixed(Schedule):
         if all(bool(mask.all()) for mask in masks.values()):
             raise ConfigError.at(
                 self._key, None,
-                'the loaded weights have no zeros to keep; name a ticket, or '
-                'load a pruned checkpoint with load_from')
+                'the weights at the start have no zeros to keep; name a '
+                'ticket, or load a pruned checkpoint with load_from')
         masked.set_masks(masks)
 
 

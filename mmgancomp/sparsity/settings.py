@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.errors import ConfigError, closest
 from mmgancomp.families.base import Family
 from mmgancomp.families.layers import MaskableWeight
 
 from .allocation import Allocation
 from .criterion import Criterion, Random
 from .granularity import Granularity, NofM, build_granularity
+from .counts import removed_count
 from .masked import MaskedNetwork
 from .registry import ALLOCATIONS, CRITERIA, SCHEDULES, build_named
 from .schedule import Schedule
 
-__all__ = ['Settings', 'read_settings', 'select_layers']
+__all__ = ['Settings', 'build_masked', 'read_settings', 'select_layers']
 
 OPTIONS = ('density', 'schedule', 'criterion', 'allocation', 'granularity',
            'layers', 'score_source')
 SOURCES = ('live', 'ema')
+
+Key = Callable[[str], str]
 
 
 @dataclass
@@ -41,7 +45,7 @@ class Settings:
     total: int
 
 
-def read_settings(options: dict[str, Any], key: str, name: str,
+def read_settings(options: dict[str, Any], key: Key, name: str,
                   network: nn.Module, family: Family, total: int, seed: int,
                   has_ema: bool) -> Settings:
     """Check the options of one network and fill in the schedule's defaults.
@@ -49,7 +53,7 @@ def read_settings(options: dict[str, Any], key: str, name: str,
     Args:
         options: What the config says, see
             :class:`~mmgancomp.sparsity.hook.SparsityHook`.
-        key: Its config key, for errors.
+        key: Option → its config key, for errors.
         name: The network's name.
         network: The bare network.
         family: Its family.
@@ -62,36 +66,37 @@ def read_settings(options: dict[str, Any], key: str, name: str,
     """
     for option in options:
         if option not in OPTIONS:
-            raise ConfigError.at(f'{key}.{option}', options[option],
-                                 f'no such option; '
-                                 f'{closest(option, OPTIONS)}')
-    schedule = build_named(SCHEDULES, options.get('schedule') or 'OneShot',
-                           f'{key}.schedule')
+            raise ConfigError.at(
+                key(option), options[option],
+                f'no such option; {closest(option, OPTIONS)}')
+    given = {k: v for k, v in options.items() if v is not None}
+    schedule = build_named(SCHEDULES, given.get('schedule', 'OneShot'),
+                           key('schedule'), Schedule)
     granularity = build_granularity(
-        options.get('granularity', 'element'), f'{key}.granularity')
+        given.get('granularity', 'element'), key('granularity'))
     density = _density(options.get('density'), schedule, granularity, key)
     layers = select_layers(network, family, options.get('layers'),
-                           f'{key}.layers')
-    allocation = build_named(
-        ALLOCATIONS,
-        options.get('allocation') or schedule.allocation,
-        f'{key}.allocation')
+                           key('layers'))
+    allocation = build_named(ALLOCATIONS,
+                             given.get('allocation', schedule.allocation),
+                             key('allocation'), Allocation)
     criterion = build_named(CRITERIA,
-                            options.get('criterion') or schedule.criterion,
-                            f'{key}.criterion')
+                            given.get('criterion', schedule.criterion),
+                            key('criterion'), Criterion)
     if isinstance(criterion, Random):
         criterion.seed = _seed(seed, name, criterion.seed)
-    source = options.get('score_source') or 'live'
+    source = given.get('score_source', 'live')
     if source not in SOURCES:
-        raise ConfigError.at(f'{key}.score_source', source,
-                             closest(str(source), SOURCES))
+        raise ConfigError.at(key('score_source'), source,
+                             f'no such source; '
+                             f'{closest(str(source), SOURCES)}')
     if source == 'ema' and not has_ema:
         raise ConfigError.at(
-            f'{key}.score_source', source,
+            key('score_source'), source,
             f'the model keeps no EMA of its {name}; write "live", or give '
             'the model an ema_config')
-    _no_ignored_option(options, schedule, granularity, key)
-    schedule.resolve(total, density, f'{key}.schedule')
+    _no_ignored_option(given, schedule, granularity, key)
+    schedule.resolve(total, density, key('schedule'))
     settings = Settings(density, schedule, criterion, allocation, granularity,
                         layers, source, total)
     _check_layers(settings, network, key)
@@ -99,7 +104,7 @@ def read_settings(options: dict[str, Any], key: str, name: str,
 
 
 def _density(density: Any, schedule: Schedule, granularity: Granularity,
-             key: str) -> float | None:
+             key: Key) -> float | None:
     if not schedule.wants_density:
         return density
     if density is None and isinstance(granularity, NofM):
@@ -107,48 +112,55 @@ def _density(density: Any, schedule: Schedule, granularity: Granularity,
     if (isinstance(density, bool) or not isinstance(density, (int, float))
             or not 0 < density <= 1):
         raise ConfigError.at(
-            f'{key}.density', density,
-            'write the share of weights to keep, above 0 and up to 1')
+            key('density'), density,
+            'write the share of weights to keep, a number above 0 and up to '
+            '1; 0.1 keeps every tenth')
     if isinstance(granularity, NofM) and density != granularity.density:
         raise ConfigError.at(
-            f'{key}.density', density,
+            key('density'), density,
             f'granularity {granularity.name!r} keeps exactly '
             f'{granularity.density:g}; write that, or leave density out')
     return float(density)
 
 
-def _no_ignored_option(options: dict[str, Any], schedule: Schedule,
-                       granularity: Granularity, key: str) -> None:
+def _no_ignored_option(given: dict[str, Any], schedule: Schedule,
+                       granularity: Granularity, key: Key) -> None:
+    if not schedule.wants_density:
+        for option in ('criterion', 'allocation', 'granularity',
+                       'score_source'):
+            if option in given:
+                raise ConfigError.at(
+                    key(option), given[option],
+                    f'{type(schedule).__name__} takes its masks as they are; '
+                    f'leave {option} out')
     if isinstance(granularity, NofM):
-        if options.get('allocation') is not None:
+        if 'allocation' in given:
             raise ConfigError.at(
-                f'{key}.allocation', options['allocation'],
+                key('allocation'), given['allocation'],
                 f'granularity {granularity.name!r} fixes the density of '
                 'every layer; leave allocation out')
         if not schedule.any_pattern:
             raise ConfigError.at(
-                f'{key}.granularity', granularity.name,
+                key('granularity'), granularity.name,
                 f'{type(schedule).__name__} passes through densities that '
                 "the pattern doesn't have; use schedule='OneShot'")
-    if not schedule.wants_density:
-        for option in ('criterion', 'allocation', 'score_source'):
-            if options.get(option) is not None:
-                raise ConfigError.at(
-                    f'{key}.{option}', options[option],
-                    f'{type(schedule).__name__} takes its masks as they are; '
-                    'leave this out')
 
 
-def _check_layers(settings: Settings, network: nn.Module, key: str) -> None:
-    for layer in settings.layers:
-        why = settings.granularity.check(
-            layer,
-            network.get_parameter(layer.name).shape)
-        if why:
-            raise ConfigError.at(
-                f'{key}.granularity', settings.granularity.name,
-                f'{layer.name} cannot be cut so: {why}; leave it out with '
-                f'layers=dict(exclude=[{layer.name!r}])')
+def _check_layers(settings: Settings, network: nn.Module, key: Key) -> None:
+    whys = {
+        layer.name:
+        settings.granularity.check(layer,
+                                   network.get_parameter(layer.name).shape)
+        for layer in settings.layers
+    }
+    # All of them: leaving out one by one would take a run of the command
+    # for each.
+    unfit = [name for name, why in whys.items() if why]
+    if unfit:
+        raise ConfigError.at(
+            key('granularity'), settings.granularity.name,
+            f'{unfit[0]} cannot be cut so: {whys[unfit[0]]}; leave such '
+            f'layers out with layers=dict(exclude={unfit})')
 
 
 def select_layers(network: nn.Module, family: Family, spec: Any,
@@ -170,19 +182,20 @@ def select_layers(network: nn.Module, family: Family, spec: Any,
     convolutions = family.convolutions(network)
     linears = family.linears(network)
     order = [name for name, _ in network.named_parameters()]
-    if spec is None:
-        chosen = {layer.name: layer for layer in convolutions}
-    else:
-        if not isinstance(spec, dict) or set(spec) - {'include', 'exclude'}:
+    chosen = {layer.name: layer for layer in convolutions}
+    if spec is not None:
+        if not isinstance(spec, dict):
             raise ConfigError.at(
                 key, spec, "write dict(include=['glob', …], exclude=[…]), "
                 'globs on parameter names')
-        include = _globs(spec, 'include', key)
-        chosen = {} if include else {
-            layer.name: layer
-            for layer in convolutions
-        }
-        for glob in include:
+        for part in spec:
+            if part not in ('include', 'exclude'):
+                raise ConfigError.at(
+                    f'{key}.{part}', spec[part], 'no such option; ' +
+                    closest(part, ('include', 'exclude')))
+        if spec.get('include') is not None:
+            chosen = {}
+        for glob in _globs(spec, 'include', key):
             found = _match(glob, convolutions) or _match(glob, linears)
             if not found:
                 raise ConfigError.at(
@@ -198,16 +211,22 @@ def select_layers(network: nn.Module, family: Family, spec: Any,
             for layer in found:
                 del chosen[layer.name]
     if not chosen:
-        raise ConfigError.at(key, spec, 'no weight is left to mask')
+        raise ConfigError.at(
+            key, spec, 'no weight is left to mask; include more or exclude '
+            'less of ' + closest('', [w.name for w in convolutions]))
     return sorted(chosen.values(), key=lambda layer: order.index(layer.name))
 
 
 def _globs(spec: dict[str, Any], part: str, key: str) -> list[str]:
-    globs = spec.get(part) or []
+    globs = spec.get(part)
+    if globs is None:
+        return []
     if isinstance(globs, str):
-        globs = [globs]
-    if not all(isinstance(glob, str) for glob in globs):
-        raise ConfigError.at(f'{key}.{part}', globs, 'write a list of globs')
+        return [globs]
+    if not isinstance(globs, (list, tuple)) or not all(
+            isinstance(glob, str) for glob in globs):
+        raise ConfigError.at(f'{key}.{part}', globs,
+                             "write a list of globs, like ['conv_blocks.*']")
     return list(globs)
 
 
@@ -223,13 +242,20 @@ def _seed(run: int, name: str, own: int) -> int:
 
 
 def build_masked(settings: Settings, network: nn.Module,
-                 key: str) -> MaskedNetwork:
-    """The masked network that the settings describe, nothing pruned yet."""
+                 key: Key) -> MaskedNetwork:
+    """The masked network that the settings describe, nothing pruned yet.
+
+    Raises:
+        ConfigError: If no weight at all would be kept, or if what the
+            schedule brings along is of another network.
+    """
     masked = MaskedNetwork(network, settings.layers, settings.granularity)
-    try:
-        settings.schedule.fits(masked)
-    except ConfigError:
-        raise
-    except MMGanCompError as error:
-        raise ConfigError.at(key, None, str(error)) from error
+    settings.schedule.fits(masked)
+    if settings.density is not None and removed_count(
+            masked.maskable, settings.density,
+            settings.schedule.rounding) >= masked.maskable:
+        raise ConfigError.at(
+            key('density'), settings.density,
+            f'none of {masked.maskable:,} weights would be kept; write at '
+            f'least {1 / masked.maskable:.1g}')
     return masked

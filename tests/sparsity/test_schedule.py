@@ -108,5 +108,5 @@ def test_a_missing_ticket_is_named(tmp_path):
     schedule = Fixed(str(tmp_path / 'none'))
     with pytest.raises(ConfigError, match='schedule.ticket.*no such file'):
         schedule.resolve(10, None, 'schedule')
-    with pytest.raises(ConfigError, match='leave this out'):
+    with pytest.raises(ConfigError, match='leave density out'):
         Fixed().resolve(10, .5, 'schedule')
