@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from . import (amp, gradients, initialisation, labels, naming, optimizers,
-               processes, reading, writing)
+from . import (
+               amp,
+               gradients,
+               initialisation,
+               labels,
+               naming,
+               optimizers,
+               processes,
+               reading,
+               writing,
+)
 from .repair import Repair
 
 __all__ = ['CATALOGUE']
@@ -18,9 +27,9 @@ _EARLY = (
 CATALOGUE = (
     Repair(
         'init_info',
-        'CycleGAN and Pix2Pix do not start: init_weights of ResnetGenerator, '
-        'UnetGenerator, PatchDiscriminator and SMPatchDiscriminator raises '
-        'UnboundLocalError: init_info',
+        'CycleGAN and Pix2Pix do not start: init_weights of '
+        'ResnetGenerator, UnetGenerator, PatchDiscriminator and '
+        'SoftMaskPatchDiscriminator raises UnboundLocalError: init_info',
         'open-mmlab/mmagic#2109, closed fix open-mmlab/mmagic#2123',
         'mmagic.models.utils.model_utils',
         _MMAGIC,

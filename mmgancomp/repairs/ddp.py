@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.device import get_device
-from mmengine.model import (MMDistributedDataParallel,
-                            MMSeparateDistributedDataParallel)
+from mmengine.model import (
+    MMDistributedDataParallel,
+    MMSeparateDistributedDataParallel,
+)
 from torch import nn
 
 from mmgancomp.registry import MODEL_WRAPPERS

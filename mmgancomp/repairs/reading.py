@@ -14,8 +14,8 @@ import wrapt
 
 from mmgancomp.errors import MMGanCompError
 
-from .unpickler import RefusedGlobal, restricted
 from .repair import replace_function
+from .unpickler import RefusedGlobal, restricted
 
 __all__ = ['CheckpointError', 'read_checkpoint', 'safe_loading']
 
