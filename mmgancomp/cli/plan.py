@@ -64,10 +64,11 @@ def plan(config: Any) -> dict[str, Any]:
 def _plan(config: Any) -> dict[str, Any]:
     from mmgancomp.evaluation.profile_model import build_model
     from mmgancomp.runtime.entries import (check_entries, context_of,
-                                           prepare_hooks)
+                                           load_weights, prepare_hooks)
     from mmgancomp.runtime.record import count_parameters
     check_entries(config)
     context = context_of(config, build_model(config))
+    load_weights(config, context)
     before = {
         name: {
             **count_parameters(network.module), 'macs': _macs(context, name)
@@ -171,7 +172,7 @@ def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
         console.print(table)
         if row['kept'] is not None and not row['exact_layers']:
             console.print('  ≈: all layers compete, so the shares follow '
-                          'the weights; shown for freshly drawn ones')
+                          'the weights; shown for those at the start')
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

@@ -65,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
         _scale_learning_rates(config)
     if args.resume:
         _resume(config, args.cfg_options or [])
-    if config.get('train_cfg') is None:
-        raise ConfigError.at('train_cfg', None,
-                             'says how long to train, and is needed')
 
     from mmengine.runner import Runner
 
     from mmgancomp.runtime.entries import check_entries
     check_entries(config)
+    if config.get('train_cfg') is None:
+        raise ConfigError.at('train_cfg', None,
+                             'says how long to train, and is needed')
     runner = Runner.from_cfg(config)
     try:
         runner.train()

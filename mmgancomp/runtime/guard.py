@@ -12,7 +12,11 @@ __all__ = ['DivergenceGuard']
 
 
 class DivergenceGuard:
-    """Watches one validation metric, lower being better.
+    """Watches one validation metric, positive, lower being better.
+
+    Its memory is saved with each checkpoint. A checkpoint is written before
+    the validation of the same iteration: a run that is resumed from it
+    judges from the next validation on.
 
     Args:
         metric: Its name as MMagic logs it, for example ``'FID-50k/fid'``.
@@ -26,6 +30,7 @@ class DivergenceGuard:
         self.metric, self.factor, self.patience = metric, factor, patience
         self._best = math.inf
         self._bad = 0
+        self._key = 'stop.metric'
 
     @classmethod
     def build(cls, spec: Any, key: str) -> DivergenceGuard:
@@ -35,7 +40,7 @@ class DivergenceGuard:
             ConfigError: If an option is missing, unknown or impossible.
         """
         known = list(inspect.signature(cls).parameters)
-        if not isinstance(spec, dict) or 'metric' not in spec:
+        if not isinstance(spec, dict):
             raise ConfigError.at(
                 key, spec, "write dict(metric='FID-50k/fid', factor=2.0)")
         for option in spec:
@@ -43,11 +48,19 @@ class DivergenceGuard:
                 raise ConfigError.at(f'{key}.{option}', spec[option],
                                      f'no such option; '
                                      f'{closest(option, known)}')
+        if not isinstance(spec.get('metric'), str):
+            raise ConfigError.at(
+                f'{key}.metric', spec.get('metric'),
+                'name the validation metric to watch, as it stands in the '
+                "log: for example 'FID-50k/fid'")
         guard = cls(**spec)
-        if not isinstance(guard.factor, (int, float)) or guard.factor <= 1:
+        guard._key = f'{key}.metric'
+        if (isinstance(guard.factor, bool)
+                or not isinstance(guard.factor, (int, float))
+                or not 1 < guard.factor < math.inf):
             raise ConfigError.at(f'{key}.factor', guard.factor,
                                  'write a number above 1')
-        if not isinstance(guard.patience, int) or guard.patience < 1:
+        if type(guard.patience) is not int or guard.patience < 1:
             raise ConfigError.at(f'{key}.patience', guard.patience,
                                  'write a number of validations, from 1')
         return guard
@@ -59,11 +72,11 @@ class DivergenceGuard:
             ConfigError: If the metric is not among them.
         """
         if self.metric not in metrics:
-            raise ConfigError.at('stop.metric', self.metric,
+            raise ConfigError.at(self._key, self.metric,
                                  'the validation gives no such metric; ' +
                                  closest(self.metric, metrics))
         value = float(metrics[self.metric])
-        if value <= self._best * self.factor:
+        if math.isfinite(value) and value <= self._best * self.factor:
             self._best, self._bad = min(self._best, value), 0
             return None
         self._bad += 1

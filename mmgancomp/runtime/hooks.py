@@ -189,6 +189,9 @@ class CompressionHook(Hook):
     def before_run(self, runner: Runner) -> None:
         if not is_training(runner):
             return
+        # Not every training script has looked at the config before.
+        from .entries import check_hooks
+        check_hooks(runner.cfg)
         state = RunState.of(runner)
         self.prepare(state.context)
         state.add(self)

@@ -49,9 +49,12 @@ class StageHook(CompressionHook):
             * ``until``: the update of the generator at which the stage ends
               (an int, a fraction of the run, or ``'end'``); the last stage
               may leave it out.
-            * ``weights``: loss term → its weight during the stage.
-            * ``reset_optimizers``: whether all optimizers start the stage
-              with empty moments; they stay attached to everything.
+            * ``weights``: loss term → its weight from the stage's first
+              update on. A term that a stage leaves out keeps the weight
+              that it has.
+            * ``reset_optimizers``: whether all optimizers, companions among
+              them, start the stage with empty moments; they stay attached
+              to everything.
             * ``stop``: ends the run when a validation metric diverges, see
               :class:`~mmgancomp.runtime.guard.DivergenceGuard`.
     """
@@ -69,8 +72,11 @@ class StageHook(CompressionHook):
             raise ConfigError.at(f'{KEY}.{option}', value, 'no such option; '
                                  + closest(option, ['stages']))
         if not isinstance(self._config, list) or not self._config:
-            raise ConfigError.at(f'{KEY}.stages', self._config,
-                                 'write a list of stages, each a dict')
+            raise ConfigError.at(
+                f'{KEY}.stages', self._config,
+                'write a list of stages, each a dict, like '
+                '[dict(until=0.5, weights=dict(guide=0.0)), '
+                'dict(weights=dict(guide=0.1))]')
         generator = next(n for n in context.networks.values()
                          if n.role == 'generator')
         self._optimizer = generator.optimizer
@@ -78,35 +84,45 @@ class StageHook(CompressionHook):
         begin = 0
         for i, entry in enumerate(self._config):
             stage = self._read(entry, f'{KEY}.stages.{i}', begin, total,
-                               last=i == len(self._config) - 1)
+                               last=i == len(self._config) - 1,
+                               validates=context.validates)
             self._stages.append(stage)
             begin = stage.end
 
     def _read(self, entry: dict[str, Any], key: str, begin: int, total: int,
-              last: bool) -> _Stage:
+              last: bool, validates: bool) -> _Stage:
         if not isinstance(entry, dict):
-            raise ConfigError.at(key, entry, 'write the stage as a dict')
+            raise ConfigError.at(
+                key, entry, 'write the stage as a dict, like '
+                'dict(until=0.5, weights=dict(guide=0.0))')
         for option in entry:
             if option not in OPTIONS:
                 raise ConfigError.at(f'{key}.{option}', entry[option],
                                      'no such option; ' +
                                      closest(option, OPTIONS))
         if 'until' not in entry and not last:
-            raise ConfigError.at(f'{key}.until', None,
-                                 'only the last stage may leave it out')
+            raise ConfigError.at(
+                f'{key}.until', None, 'write the update or the fraction of '
+                'the run at which the stage ends; only the last stage may '
+                'leave it out')
         until = entry.get('until', 'end')
         end = resolve_time(until, total, f'{key}.until')
         if end <= begin or end > total:
             raise ConfigError.at(
                 f'{key}.until', until,
-                f'that is update {end}; this stage begins at {begin} and the '
-                f'run has {total} updates of the generator')
+                f'that is update {end}, but this stage begins at {begin} and '
+                f'the run has {total} updates of the generator; write one '
+                'in between')
         if last and end < total:
             raise ConfigError.at(
                 f'{key}.until', until,
                 f'the last stage must last to the end, update {total}; '
                 'leave until out')
-        weights = entry.get('weights') or {}
+        weights = {} if entry.get('weights') is None else entry['weights']
+        if not isinstance(weights, dict):
+            raise ConfigError.at(
+                f'{key}.weights', weights,
+                'write a dict, loss term → weight, like dict(guide=0.1)')
         for name, weight in weights.items():
             if isinstance(weight, bool) or not isinstance(
                     weight, (int, float)) or not math.isfinite(weight):
@@ -119,6 +135,11 @@ class StageHook(CompressionHook):
         guard = None
         if entry.get('stop') is not None:
             guard = DivergenceGuard.build(entry['stop'], f'{key}.stop')
+            if not validates:
+                raise ConfigError.at(
+                    f'{key}.stop', entry['stop'],
+                    'this run never validates; give it val_cfg, '
+                    'val_dataloader and val_evaluator, or leave stop out')
         return _Stage(begin, end, dict(weights), reset, guard)
 
     def check(self, context: RunContext) -> None:
@@ -155,17 +176,23 @@ class StageHook(CompressionHook):
         self._current = index
         self._set_weights()
         if self._stages[index].reset_optimizers:
-            for wrapper in self._state.context.wrappers.values():
-                wrapper.optimizer.state.clear()
+            self._reset()
         if index or self._stages[index].reset_optimizers:
             print_log(
                 f'Stage {index + 1} of {len(self._stages)} begins after '
                 f'{self._stages[index].begin} generator updates',
                 logger='current')
 
+    def _reset(self) -> None:
+        wrappers = list(self._state.context.wrappers.values())
+        for wrapper in wrappers + self._state.companions():
+            wrapper.optimizer.state.clear()
+
     def _set_weights(self) -> None:
-        for name, weight in self._stages[self._current].weights.items():
-            self._state.context.terms[name](weight)
+        # Earlier stages too: a resumed run has not been through them.
+        for stage in self._stages[:self._current + 1]:
+            for name, weight in stage.weights.items():
+                self._state.context.terms[name](weight)
 
     def after_val_epoch(self, runner: Any,
                         metrics: dict[str, float] | None = None) -> None:

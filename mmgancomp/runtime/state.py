@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,7 @@ from .record import count_parameters, versions, write_record
 from .update import OptimizerUpdates
 
 if TYPE_CHECKING:
+    from mmengine.optim import OptimWrapper
     from mmengine.runner import Runner
 
 __all__ = ['KEY', 'Mechanism', 'RunState', 'SCHEMA']
@@ -103,6 +105,10 @@ class RunState:
         """Callbacks and clock of one optimizer, by its key."""
         return self._updates[optimizer]
 
+    def companions(self) -> list[OptimWrapper]:
+        """The companion optimizers of all networks."""
+        return [c for u in self._updates.values() for c in u.companions]
+
     # -- saving ----------------------------------------------------------
 
     def _wrap_save(self) -> None:
@@ -180,6 +186,11 @@ class RunState:
         self._loaded = checkpoint.get(KEY)
         if self._loaded is None:
             return
+        if not self.runner._resume:
+            # Somebody's weights to start from: their run is not gone on
+            # with, so nothing else of it matters.
+            self._loaded = None
+            return
         if self._loaded.get('schema') != SCHEMA:
             raise ConfigError.at(
                 f'checkpoint {KEY}.schema', self._loaded.get('schema'),
@@ -231,7 +242,7 @@ class RunState:
         })
         for path, was, now in differences(loaded['settings'], settings):
             raise ConfigError.at(
-                path, now,
+                f'default_hooks.{path}', now,
                 f'the run to be resumed has {was!r}; put that back, or use '
                 'load_from to start a new run from its weights')
 
@@ -248,7 +259,7 @@ class RunState:
         self._metrics = {
             key: float(value)
             for key, value in (metrics or {}).items()
-            if isinstance(value, (int, float))
+            if _is_number(value)
         }
 
     def _seconds(self) -> float:
@@ -301,3 +312,11 @@ class RunState:
             'models': [model]
         }
 
+
+
+def _is_number(value: Any) -> bool:
+    """Whether JSON can hold it; a diverged run has metrics that it can't."""
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, RuntimeError):
+        return False
