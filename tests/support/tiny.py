@@ -218,12 +218,9 @@ def _settings(family: str, iterations: int, checkpoint: int) -> dict:
             num_workers=0,
             persistent_workers=False,
             dataset=dict(_delete_=True, **_dataset(family))))
-    for part in ('val', 'test'):
-        settings |= {
-            f'{part}_{key}': None
-            for key in ('dataloader', 'cfg', 'evaluator')
-        }
-    return settings
+    return settings | dict.fromkeys(
+        f'{part}_{key}' for part in ('val', 'test')
+        for key in ('dataloader', 'cfg', 'evaluator'))
 
 
 def _merged(base: dict, extra: dict) -> dict:
