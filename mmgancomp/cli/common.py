@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,9 @@ __all__ = [
     'add_config_options', 'add_launcher', 'command_line',
     'existing_checkpoint', 'is_main', 'load_config', 'set_work_dir'
 ]
+
+# Those in tools/: who uses one of them is shown the others.
+_SCRIPTS = ('train.py', 'test.py', 'profile.py', 'report.py')
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -151,9 +155,9 @@ def existing_checkpoint(key: str, path: str) -> str:
 
 def command_line(name: str, *words: str) -> str:
     """A command to show the user, in the form in which this one ran."""
-    import shlex
-    script = sys.argv[0]
-    shown = f'python {os.path.join(os.path.dirname(script), name)}.py'
-    if not script.endswith('.py') or os.path.basename(script) == 'main.py':
+    script = Path(sys.argv[0])
+    if script.name in _SCRIPTS:
+        shown = f'python {script.with_name(name)}.py'
+    else:
         shown = f'mmgancomp {name}'
     return ' '.join([shown, *map(shlex.quote, words)])
