@@ -99,11 +99,12 @@ class StyleGAN2Family(BaseGANFamily):
         for part in ('generator', 'discriminator'):
             network = config.model[part]
             kind = str(network.get('type')).rpartition('.')[2]
-            if not kind.startswith('StyleGAN2'):
+            # Stock configs use the older of the two registered names.
+            if not kind.startswith(('StyleGAN2', 'StyleGANv2')):
                 raise ConfigError.at(
                     f'model.{part}.type', network.get('type'),
-                    '--amp knows the blocks of StyleGAN2Generator and '
-                    'StyleGAN2Discriminator only; set num_fp16_scales=4 '
+                    '--amp knows the blocks of StyleGANv2Generator and '
+                    'StyleGANv2Discriminator only; set num_fp16_scales=4 '
                     "where this network takes it, and type='AmpOptimWrapper'"
                     ' in optim_wrapper, and leave the flag out')
             if not network.get('fp16_enabled'):
