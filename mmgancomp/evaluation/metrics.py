@@ -21,7 +21,7 @@ from mmgancomp.errors import ConfigError
 from mmgancomp.images import DIGIT_SIZES, check_choice
 from mmgancomp.registry import METRICS
 
-from . import paired  # noqa: F401
+from . import paired, textures  # noqa: F401
 from .digits_fid import NUM_CLASSES, as_grey, digits_reference
 from .features import extract
 

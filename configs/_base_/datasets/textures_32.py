@@ -35,3 +35,11 @@ test_data = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(**_textures, split='test', pipeline=[_texture_pack]))
+
+test_metrics = dict(
+    type='Evaluator',
+    metrics=[
+        dict(
+            type='mmgancomp.TextureShare',
+            photos=dict(photo='brick', mask='gravel'))
+    ])
