@@ -44,7 +44,7 @@ def run_probes():
 
     def run(*names, off=''):
         process = _start('repair_probes.py', names, off)
-        return json.loads(_answer(process, 120)[-1])
+        return json.loads(_answer(process, 300)[-1])
 
     return run
 
@@ -53,7 +53,7 @@ def run_probes():
 def run_ranks():
     """Run cases of tests/support/repair_ranks.py in two processes."""
 
-    def run(*cases, off='', timeout=120):
+    def run(*cases, off='', timeout=300):
         with socket.socket() as listener:
             listener.bind(('127.0.0.1', 0))
             port = listener.getsockname()[1]
