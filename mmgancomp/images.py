@@ -7,7 +7,7 @@ here needs MMEngine or MMagic: the datasets and the metrics both build on it.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -46,7 +46,7 @@ def check_choice(key: str, value: Any, known: tuple) -> None:
                              closest(str(value), map(str, known)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _digit_scans() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All 8x8 scans (values 0-16), their labels, and who is held out."""
     try:
@@ -144,7 +144,7 @@ def soft_edges(name: str, split: str) -> np.ndarray:
     return (sobel(area) / white).clip(0, 1).astype(np.float32) * 255
 
 
-@lru_cache(maxsize=None)
+@cache
 def _photo(name: str) -> np.ndarray:
     try:
         # Not skimage.data.brick(): that may go to the network.

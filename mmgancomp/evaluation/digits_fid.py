@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmgancomp.errors import ConfigError
-from mmgancomp.images import DIGIT_SIZES, check_choice
+from mmgancomp.images import DIGIT_SIZES, SPLITS, check_choice
 
 from .feature_store import load_features
 from .features import FeatureNetwork, Recipe, digit_tensors, extract
@@ -69,8 +69,10 @@ def digits_reference(size: int = 16,
     check_choice('size', size, DIGIT_SIZES)
     network = load_features(Recipe(size=size, seed=seed), path).network
     if id(network) not in _references:
-        train = Moments.of(extract(network, digit_tensors('train', size)[0])[0])
-        held_out = extract(network, digit_tensors('test', size)[0])[0]
+        seen, held_out = (
+            extract(network, digit_tensors(split, size)[0])[0]
+            for split in SPLITS)
+        train = Moments.of(seen)
         _references[id(network)] = DigitsReference(
             network, train, _score(Moments.of(held_out), train))
     return _references[id(network)]

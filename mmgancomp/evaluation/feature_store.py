@@ -14,8 +14,13 @@ from safetensors.torch import save
 from mmgancomp.errors import ConfigError
 from mmgancomp.files import write_whole
 
-from .features import (FeatureNetwork, Recipe, accuracy_of,
-                       train_feature_network)
+from .features import (
+    STANDARD,
+    FeatureNetwork,
+    Recipe,
+    accuracy_of,
+    train_feature_network,
+)
 
 __all__ = ['StoredFeatures', 'cache_path', 'load_features']
 
@@ -41,14 +46,14 @@ class StoredFeatures:
     seconds: float
 
 
-def cache_path(recipe: Recipe = Recipe()) -> Path:
+def cache_path(recipe: Recipe = STANDARD) -> Path:
     """The file of a recipe below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     root = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     name = f'digits_{recipe.size}px_seed{recipe.seed}.safetensors'
     return Path(root) / 'mmgancomp' / 'features' / name
 
 
-def load_features(recipe: Recipe = Recipe(),
+def load_features(recipe: Recipe = STANDARD,
                   path: str | Path | None = None) -> StoredFeatures:
     """The feature network of a recipe: from its file, or trained now.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import torch
 import torch.nn.functional as F
-from mmagic.evaluation.metrics.base_sample_wise_metric import \
-    BaseSampleWiseMetric
+from mmagic.evaluation.metrics.base_sample_wise_metric import (
+    BaseSampleWiseMetric,
+)
 from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError, closest
@@ -36,7 +37,7 @@ class TextureNetwork(nn.Sequential):
             nn.Linear(16, len(PHOTOS)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def texture_network() -> TextureNetwork:
     """The classifier, trained on the training areas in about a second."""
     with reproducible(0):

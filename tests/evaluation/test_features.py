@@ -11,9 +11,14 @@ from safetensors.torch import save_file
 from mmgancomp.errors import ConfigError
 from mmgancomp.evaluation import feature_store
 from mmgancomp.evaluation.feature_store import cache_path, load_features
-from mmgancomp.evaluation.features import (FeatureNetwork, Recipe, _shift,
-                                           accuracy_of, digit_tensors,
-                                           train_feature_network)
+from mmgancomp.evaluation.features import (
+    FeatureNetwork,
+    Recipe,
+    _shift,
+    accuracy_of,
+    digit_tensors,
+    train_feature_network,
+)
 
 QUICK = Recipe(epochs=1)
 
