@@ -59,9 +59,12 @@ def test_accumulated_gradients_are_averaged_once_per_update(mended):
 @pytest.mark.slow
 @pytest.mark.parametrize('family', TRANSLATION)
 def test_both_wrappers_train_alike(run_ranks, family):
-    """Nothing is averaged twice: the same weights, but for rounding."""
-    case = f'same:{family}:ours:1'
-    assert run_ranks(case)[case] < 1e-3
+    """Nothing is averaged twice or too little, with accumulation neither."""
+    for case, seen in run_ranks(f'same:{family}:ours:1',
+                                f'same:{family}:ours:2').items():
+        apart, moved = seen
+        assert moved > 1e-4, case
+        assert apart < 1e-3 * moved, case
 
 
 @pytest.mark.slow

@@ -72,18 +72,48 @@ def train(family, wrapper, accumulate):
 
 
 def same(family, wrapper, accumulate):
-    """Both wrappers average the same gradients: how far apart they end."""
-    states = [
-        _digest(
-            _train(
-                _config(family, wrapper=kind,
-                        accumulate=int(accumulate))).model.module)
-        for kind in ('stock', wrapper)
-    ]
-    ours = {k.replace('.module', ''): v for k, v in states[1].items()}
-    return max(
-        float((v - ours[k.replace('.module', '')]).abs().max())
-        for k, v in states[0].items())
+    """Both wrappers average the same gradients.
+
+    By SGD, since Adam would hide a wrong scale and blow up rounding.
+
+    Returns:
+        How far the weights of the two ends lie apart, and how far they
+        moved.
+    """
+    from mmengine.hooks import Hook
+    from mmengine.runner import Runner
+    names = ('generators', 'discriminators')
+    sgd = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.01))
+
+    class Start(Hook):
+
+        def before_train(self, runner):
+            self.weights = _stock_digest(runner.model)
+
+    ends = []
+    for kind in ('stock', wrapper):
+        runner = Runner.from_cfg(
+            _config(
+                family,
+                wrapper=kind,
+                accumulate=int(accumulate),
+                optim_wrapper=dict.fromkeys(names, sgd)))
+        start = Start()
+        runner.register_hook(start)
+        runner.train()
+        ends.append(_stock_digest(runner.model))
+    return [_apart(*ends), _apart(start.weights, ends[0])]
+
+
+def _stock_digest(model):
+    return {
+        name.replace('module.', ''): value
+        for name, value in _digest(model).items()
+    }
+
+
+def _apart(one, other):
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
 def late(family, *_):
