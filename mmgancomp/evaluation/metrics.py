@@ -155,10 +155,11 @@ class DigitsFID(FrechetInceptionDistance):
         noise = torch.randn((self.fake_nums, model.noise_size),
                             generator=torch.Generator().manual_seed(
                                 self.seed))
-        rank, world = get_dist_info()
-        # Every process makes equally many: some are repeats, cut off later.
-        mine = torch.arange(rank, self.fake_nums_per_device * world,
-                            world) % self.fake_nums
+        # Every process makes equally many, gathered in the order of ranks:
+        # the last ones may be repeats, which are then cut off.
+        rank, _ = get_dist_info()
+        share = self.fake_nums_per_device
+        mine = torch.arange(rank * share, (rank + 1) * share) % self.fake_nums
         return FixedLatents(noise[mine],
                             None if labels is None else labels[mine],
                             self.sample_model, self.BATCH, self.seed)
