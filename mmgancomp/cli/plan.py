@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from mmengine.logging import MMLogger
     config = load_config(args.config, args.cfg_options)
     # What libraries say while they build is no part of the answer.
-    MMLogger.get_instance('mmgancomp plan', log_level='ERROR')
+    MMLogger.get_instance('mmgancomp plan').setLevel('ERROR')
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         document = plan(config)

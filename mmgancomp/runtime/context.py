@@ -150,7 +150,7 @@ class RunContext:
                 raise ConfigError.at(
                     f'{key}.{name}', options,
                     f'{type(self.model).__name__} has no such network; '
-                    f'{closest(name, [*ROLES, *self.networks])}')
+                    f'{closest(name, {*ROLES, *self.networks})}')
             if not isinstance(options, dict):
                 raise ConfigError.at(
                     f'{key}.{name}', options,

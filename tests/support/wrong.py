@@ -293,7 +293,9 @@ RUN = [
           'load_from', DAMAGED, 'name a checkpoint', bare=False),
     Wrong('network without an optimizer',
           dict(optim_wrapper=dict(
-              _delete_=True, generator=dict(optimizer=dict(type='Adam'))),
+              _delete_=True,
+              constructor='MultiOptimWrapperConstructor',
+              generator=dict(optimizer=dict(type='Adam', lr=1e-3))),
                **half()), 'optim_wrapper.discriminator', None,
           'has no optimizer for its discriminator'),
 ]
