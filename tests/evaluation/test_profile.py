@@ -8,7 +8,12 @@ from torch import nn
 from mmgancomp.errors import MMGanCompError
 from mmgancomp.evaluation.profile import profile_network
 from mmgancomp.evaluation.profile_cost import macs
-from mmgancomp.evaluation.profile_latency import interleaved, ratio, spread
+from mmgancomp.evaluation.profile_latency import (
+    forward,
+    interleaved,
+    ratio,
+    spread,
+)
 from mmgancomp.sparsity import MaskedNetwork
 from mmgancomp.sparsity.packed import save_packed
 
@@ -184,3 +189,15 @@ def test_mask_for_a_weight_that_is_not_there():
         profile_network(
             nn.Conv2d(2, 2, 3), images(2, 4), rounds=0,
             maskable=['1.weight'])
+
+
+def test_a_device_that_queues_is_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(torch.accelerator, 'synchronize', waited.append)
+    network = nn.Identity()
+    call = lambda batch: ((torch.zeros(batch), ), {})  # noqa: E731
+    forward(network, call, 1)()
+    assert not waited
+    network.weight = nn.Parameter(torch.zeros(1, device='meta'))
+    forward(network, call, 1)()
+    assert waited == [torch.device('meta')]
