@@ -142,9 +142,40 @@ def _work(folder: Path) -> None:
         found = compare.faults + matrix.judge(case, runner, watch)
         if compare.compared == 0:
             found.append('nothing was compared')
+        found += _crossing(case, folder / str(case), runner)
         faults[str(case)] = found
     if get_rank() == 0:
         (folder / 'faults.json').write_text(json.dumps(faults))
+
+
+def _crossing(case: Any, folder: Path, runner: Any) -> list[str]:
+    """Does the checkpoint of two processes fit one, and one's fit two?"""
+    import torch
+
+    from mmgancomp import families
+    from tests.support import tiny
+    saved = torch.load(
+        folder / 'iter_8.pth', weights_only=True) if (
+            folder / 'iter_8.pth').is_file() else None
+    if saved is None:
+        return ['no checkpoint was written']
+    faults = []
+    alone = tiny.model(case.family)
+    try:
+        alone.load_state_dict(saved['state_dict'], strict=True)
+    except RuntimeError as error:
+        faults.append(f'two processes -> one: {error}')
+    # Other weights, named as one process names them, into the wrapped model.
+    other = tiny.model(case.family)
+    path = folder / f'alone-{os.environ["RANK"]}.pth'
+    torch.save({'state_dict': other.state_dict()}, path)
+    runner.load_checkpoint(str(path))
+    wrapped = families.base.bare(runner.model)
+    for name, network in families.of(wrapped).networks(wrapped).items():
+        for key, value in network.module.state_dict().items():
+            if not torch.equal(value, other.state_dict()[f'{name}.{key}']):
+                faults.append(f'one process -> two: {name}.{key}')
+    return faults
 
 
 def _join(folder: Path) -> None:
