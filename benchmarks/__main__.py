@@ -1,0 +1,92 @@
+"""Run the benchmarks, print tables, keep the figures.
+
+``python -m benchmarks [NAME…] [--out FILE]``; without names, all of them.
+Ratios within one run can be compared; seconds belong to one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / 'results'
+
+
+def mask_update() -> dict[str, Any]:
+    """Mask update of 30 million weights against concatenate-and-sort."""
+    from .mask_update import measure
+    return {'30 M weights': measure(30)}
+
+
+def callbacks() -> dict[str, Any]:
+    """Share of our callbacks in a training step, stock width and tiny."""
+    from .callbacks import STOCK, TINY, measure
+    found = {}
+    for name in STOCK:
+        found[name] = measure(name, steps=5)
+        print(f'  {name}: {found[name]}', flush=True)
+    found['tiny SNGAN-projection'] = measure(
+        'SNGAN-projection 32', steps=50, model=TINY)
+    return found
+
+
+def prune() -> dict[str, Any]:
+    """A masked step against ``torch.nn.utils.prune``, same weights."""
+    from .rival_prune import measure
+    return {'stock width 256': measure(256), 'width 16': measure(16, 50)}
+
+
+BENCHMARKS = {
+    'mask_update': mask_update,
+    'callbacks': callbacks,
+    'prune': prune
+}
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks', description=__doc__.splitlines()[0])
+    parser.add_argument(
+        'names', nargs='*', metavar='NAME', help=', '.join(BENCHMARKS))
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=RESULTS,
+        help='folder for one JSON file per benchmark')
+    args = parser.parse_args()
+    unknown = set(args.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f'no benchmark {min(unknown)!r}; there are '
+                     f'{", ".join(BENCHMARKS)}')
+    warnings.simplefilter('ignore')
+    from mmgancomp.files import write_whole
+    for name in args.names or BENCHMARKS:
+        print(f'{name}: {BENCHMARKS[name].__doc__}', flush=True)
+        found = {
+            'machine': {
+                'processor': platform.machine(),
+                'cores': os.cpu_count(),
+                'threads': torch.get_num_threads(),
+                'torch': torch.__version__
+            },
+            'command': f'python -m benchmarks {name}',
+            'results': BENCHMARKS[name]()
+        }
+        text = json.dumps(found, indent=1)
+        print(text)
+        write_whole(args.out / f'{name}.json', text + '\n')
+    print(f'kept in {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
