@@ -14,7 +14,7 @@ __all__ = ['SetupError', 'check_build_tools', 'check_disk']
 GB = 1e9
 # Measured with Python 3.11 on Linux, rounded up. While pip installs torch,
 # the downloaded wheels lie in the temporary folder and in pip's own cache.
-ENVIRONMENT, DOWNLOADS, KEPT = 7.5, 4.0, 4.0
+ENVIRONMENT, DOWNLOADS, KEPT = 7.5, 2.5, 2.5
 # After torch: the rest of the environment, mmcv's build, its wheel.
 LATER_ENVIRONMENT, LATER_DOWNLOADS, LATER_KEPT = 2.0, 1.5, 1.0
 

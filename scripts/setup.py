@@ -187,7 +187,7 @@ def install() -> None:
               say)
     say('installing pip and the tools to build with')
     pip.install('pip', 'setuptools', 'wheel', 'ninja', 'psutil')
-    say(f'installing torch {pinned("torch")}: about 3 GB to download, '
+    say(f'installing torch {pinned("torch")}: about 2 GB to download, '
         '5 GB on disk, 1 to 10 min')
     pip.install('torch', 'torchvision', 'numpy')
     mmcv = cached_mmcv()
@@ -208,8 +208,8 @@ def main() -> int:
     start = time.monotonic()
     # A polite kill is an interrupt like Ctrl-C: pip and compilers stop too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    say('setting up .venv: about 3 min and 5 GB of downloads the first '
-        'time, plus the compilation of mmcv')
+    say('setting up .venv: the first time about 3 GB of downloads, 7 GB on '
+        'disk, and 3 min plus, once, the compilation of mmcv')
     try:
         with only_one():
             if not is_complete():

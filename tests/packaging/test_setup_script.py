@@ -129,7 +129,7 @@ def test_full_disk_is_said_before_anything_is_made(
         script, monkeypatch, capsys):
     monkeypatch.setattr(script, 'check_build_tools', lambda: None)
     monkeypatch.setattr(sys.modules['machine'].shutil, 'disk_usage',
-                        lambda path: Usage(10e9, 7e9, 3e9))
+                        lambda path: Usage(20e9, 17e9, 3e9))
     assert script.main() == 1
     error = capsys.readouterr().err
     assert 'too little disk space' in error
@@ -139,7 +139,7 @@ def test_full_disk_is_said_before_anything_is_made(
 
 def test_less_room_is_needed_once_torch_is_there(script, monkeypatch):
     monkeypatch.setattr(sys.modules['machine'].shutil, 'disk_usage',
-                        lambda path: Usage(10e9, 4e9, 6e9))
+                        lambda path: Usage(20e9, 14e9, 6e9))
     with pytest.raises(script.SetupError):
         script.check_disk(script.VENV, script.cache_root())
     packages = script.VENV / 'lib' / 'python3.11' / 'site-packages'

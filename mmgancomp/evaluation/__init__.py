@@ -1,0 +1,1 @@
+"""What a compressed model costs and how good its images still are."""
