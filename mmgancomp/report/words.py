@@ -74,7 +74,9 @@ def _times(value: float, row: Row, reference: Row, less: str) -> str:
     factor = whole / value
     if factor >= 1.05:
         digits = 1 if factor < 10 else 0
-        return f' ({factor:.{digits}f} × {less})'
+        than = '' if less == 'fewer' else (
+            f' than the plain file of {reference.name}')
+        return f' ({factor:.{digits}f} × {less}{than})'
     if factor > 0.995:
         return ''
     return f' ({value / whole:.3g} × as much)'
