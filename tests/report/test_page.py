@@ -129,7 +129,8 @@ def test_page_says_what_was_run_and_found(run):
         assert expected in words, expected
     assert ('agp-<90> keeps 10.0 % of its maskable weights, has 190 non-zero '
             'parameters (5.3 × fewer), packs into 500 B (8.0 × smaller than '
-            'the plain file of dense), and scores fid 30 against 1.5 of dense.') in words
+            'the plain file of dense), and scores fid 30 against 1.5 of '
+            'dense.') in words
     assert 'What zeros do not give: speed' in words
 
 
