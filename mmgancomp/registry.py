@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from mmagic import registry as stock
 from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import Registry
 
 from mmgancomp import plugins, repairs
@@ -43,7 +44,9 @@ HOOKS = _child(stock.HOOKS, [
 LOOPS = _child(stock.LOOPS, _NOTHING)
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
 METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
-MODEL_WRAPPERS = _child(stock.MODEL_WRAPPERS, [f'{SCOPE}.repairs.ddp'])
+# Runner.wrap_model asks the root registry, which looks no deeper than its
+# own children.
+MODEL_WRAPPERS = _child(ROOT_MODEL_WRAPPERS, [f'{SCOPE}.repairs.ddp'])
 OPTIM_WRAPPERS = _child(stock.OPTIM_WRAPPERS, [f'{SCOPE}.runtime.companion'])
 OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS,
                                     _NOTHING)

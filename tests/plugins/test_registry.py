@@ -16,6 +16,9 @@ NAMES = registry.__all__
 def test_registries_are_children_of_the_stock_ones(name):
     from mmagic import registry as stock
     ours, parent = getattr(registry, name), getattr(stock, name)
+    if name == 'MODEL_WRAPPERS':
+        # Asked at the root, which looks only at its own children.
+        parent = parent.parent
     assert ours.parent is parent
     assert parent.children['mmgancomp'] is ours
     assert ours.scope == 'mmgancomp'
