@@ -8,6 +8,8 @@ from typing import Any
 
 __all__ = ['ConfigError', 'MMGanCompError', 'closest']
 
+_SHOWN = 12
+
 
 class MMGanCompError(Exception):
     """Base class of the errors that this package raises on purpose."""
@@ -36,6 +38,9 @@ class ConfigError(MMGanCompError, ValueError):
 def closest(name: str, known: Iterable[str]) -> str:
     """Say which names are known, the likeliest first: for error messages."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f'did you mean {near[0]!r}? ' if near else ''
-    return f'{hint}known: {", ".join(known) if known else "none"}'
+    plain = {entry.lower(): entry for entry in known}
+    near = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.6)
+    hint = f'did you mean {plain[near[0]]!r}? ' if near else ''
+    shown = ', '.join(known[:_SHOWN]) if known else 'none'
+    more = len(known) - _SHOWN
+    return f'{hint}known: {shown}{f" and {more} more" if more > 0 else ""}'

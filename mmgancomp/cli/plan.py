@@ -63,8 +63,12 @@ def plan(config: Any) -> dict[str, Any]:
 
 def _plan(config: Any) -> dict[str, Any]:
     from mmgancomp.evaluation.profile_model import build_model
-    from mmgancomp.runtime.entries import (check_entries, context_of,
-                                           load_weights, prepare_hooks)
+    from mmgancomp.runtime.entries import (
+        check_entries,
+        context_of,
+        load_weights,
+        prepare_hooks,
+    )
     from mmgancomp.runtime.record import count_parameters
     check_entries(config)
     context = context_of(config, build_model(config))

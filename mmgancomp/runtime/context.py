@@ -82,7 +82,8 @@ class RunContext:
                 raise ConfigError.at(
                     f'optim_wrapper.{network.optimizer}', None,
                     f'{type(model).__name__} has no optimizer for its '
-                    f'{network.name}; {closest(network.optimizer, wrappers)}')
+                    f'{network.name}; write one under this key; '
+                    f'{closest(network.optimizer, wrappers)}')
         return cls(model, family, networks, iterations, wrappers, seed)
 
     @classmethod

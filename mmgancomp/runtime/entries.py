@@ -36,7 +36,7 @@ def _entries(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _known() -> dict[str, type]:
-    import mmgancomp.runtime.stages  # noqa: F401
+    import mmgancomp.runtime.stages
     import mmgancomp.sparsity.hook  # noqa: F401
     return HOOKS.module_dict
 

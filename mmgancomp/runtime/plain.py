@@ -1,4 +1,4 @@
-"""Values that ``torch.load(weights_only=True)`` opens without an allow-list."""
+"""Values that ``torch.load(weights_only=True)`` opens as they are."""
 
 from __future__ import annotations
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import barrier, is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner.checkpoint import get_state_dict
 from torch import Tensor, nn
 
 from mmgancomp.errors import MMGanCompError, closest
@@ -67,9 +69,11 @@ class Snapshots:
             buffer = io.BytesIO()
             torch.save(
                 {
+                    # Under the names that the bare model gives them,
+                    # whatever is wrapped.
                     'state_dict': {
                         k: v.detach().cpu()
-                        for k, v in self._model.state_dict().items()
+                        for k, v in get_state_dict(self._model).items()
                     },
                     'mmgancomp_snapshot': to_plain({
                         'name': name,
@@ -97,6 +101,7 @@ class Snapshots:
             raise MMGanCompError(
                 f'{path} is not a snapshot, or is damaged') from error
 
+    @torch.no_grad()
     def load(self, name: str,
              networks: Iterable[str] | None = None) -> dict[str, Any]:
         """Put networks back into the state of a snapshot, strictly.
@@ -108,28 +113,58 @@ class Snapshots:
 
         Returns:
             The info that was saved with it.
+
+        Raises:
+            MMGanCompError: If there is no such snapshot or network, or if
+                the snapshot is of another model; nothing is loaded then.
         """
         state, info = self.read(name)
-        if networks is None:
-            self._model.load_state_dict(state, strict=True)
-            return info
-        for network in (self._networks[n] for n in networks):
-            modules = [network.module]
-            if network.ema is not None:
-                modules.append(network.ema)
-            for module in modules:
-                prefix = self._prefix(module)
-                module.load_state_dict(
-                    {
-                        k.removeprefix(prefix): v
-                        for k, v in state.items() if k.startswith(prefix)
-                    },
-                    strict=True)
+        bare = dict(_bare_modules(self._model))
+        prefixes = [''] if networks is None else [
+            prefix for network in networks
+            for prefix in self._prefixes(network, bare)
+        ]
+        own = get_state_dict(self._model)
+        for prefix in prefixes:
+            self._check(name, prefix, state, own)
+        for key, value in own.items():
+            if any(key.startswith(prefix) for prefix in prefixes):
+                value.copy_(state[key])
         return info
 
-    def _prefix(self, module: nn.Module) -> str:
-        for path, candidate in self._model.named_modules():
-            if candidate is module:
-                return f'{path}.'
-        raise MMGanCompError(
-            f'{type(module).__name__} is no part of the model')
+    def _prefixes(self, network: str,
+                  bare: dict[str, nn.Module]) -> list[str]:
+        if network not in self._networks:
+            raise MMGanCompError(f'no network {network!r}; '
+                                 f'{closest(network, self._networks)}')
+        found = self._networks[network]
+        return [
+            prefix for prefix, module in bare.items()
+            if module is found.module or module is found.ema
+        ]
+
+    def _check(self, name: str, prefix: str, state: dict[str, Tensor],
+               own: dict[str, Tensor]) -> None:
+        given = {k: v.shape for k, v in state.items() if k.startswith(prefix)}
+        wanted = {k: v.shape for k, v in own.items() if k.startswith(prefix)}
+        for key in dict.fromkeys([*wanted, *given]):
+            if given.get(key) != wanted.get(key):
+                raise MMGanCompError(
+                    f'snapshot {name!r} is of another model: {key} is '
+                    f'{_shape(wanted, key)} here and {_shape(given, key)} '
+                    'there')
+
+
+def _shape(shapes: dict[str, torch.Size], key: str) -> str:
+    return str(tuple(shapes[key])) if key in shapes else 'missing'
+
+
+def _bare_modules(module: nn.Module,
+                  prefix: str = '') -> Iterator[tuple[str, nn.Module]]:
+    """Modules by their stock prefix: as if nothing was wrapped."""
+    if is_model_wrapper(module):
+        module = module.module
+    yield prefix, module
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _bare_modules(child, f'{prefix}{name}.')

@@ -294,7 +294,6 @@ class RunState:
         last = runner.message_hub.runtime_info.get('last_ckpt')
         if last and Path(last).is_file():
             model['checkpoint'] = Path(last).name
-            model['bytes'] = Path(last).stat().st_size
         return {
             'config': Path(runner.cfg.filename or '').name,
             'run': {

@@ -98,7 +98,7 @@ class OneShot(Schedule):
             raise ConfigError.at(
                 f'{key}.begin', self.begin,
                 f'this run has only {total} updates of this network, so '
-                'nothing would be pruned')
+                'nothing would be pruned; write a time up to that')
 
     def ticks(self) -> list[int]:
         return [self._at]
@@ -142,7 +142,7 @@ class AGP(Schedule):
             raise ConfigError.at(
                 f'{key}.end', self.end,
                 f'this run has only {total} updates of this network, so the '
-                'final density would not be reached')
+                'final density would not be reached; write a time up to that')
         if self._begin >= self._end:
             raise ConfigError.at(
                 f'{key}.begin', self.begin,

@@ -15,9 +15,9 @@ from mmgancomp.families.base import Family
 from mmgancomp.families.layers import MaskableWeight
 
 from .allocation import Allocation
+from .counts import removed_count
 from .criterion import Criterion, Random
 from .granularity import Granularity, NofM, build_granularity
-from .counts import removed_count
 from .masked import MaskedNetwork
 from .registry import ALLOCATIONS, CRITERIA, SCHEDULES, build_named
 from .schedule import Schedule
@@ -212,8 +212,8 @@ def select_layers(network: nn.Module, family: Family, spec: Any,
                 del chosen[layer.name]
     if not chosen:
         raise ConfigError.at(
-            key, spec, 'no weight is left to mask; include more or exclude '
-            'less of ' + closest('', [w.name for w in convolutions]))
+            key, spec, 'no weight is left to mask; include more, or exclude '
+            'less; ' + closest('', [w.name for w in convolutions]))
     return sorted(chosen.values(), key=lambda layer: order.index(layer.name))
 
 
