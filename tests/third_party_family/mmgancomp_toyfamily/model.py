@@ -12,7 +12,7 @@ class ToyGAN(BaseModel):
 
     def forward(self, real, optim_wrapper):
         fake = self.painter(torch.randn(len(real), 4, *real.shape[2:]))
-        loss = (self.critic(fake.detach()) - self.critic(real)).mean()
+        loss = self.critic(fake.detach()).mean() - self.critic(real).mean()
         optim_wrapper['critic'].update_params(loss)
         optim_wrapper['painter'].update_params(-self.critic(fake).mean())
         return dict(loss=loss.detach())
