@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from . import (
-               amp,
-               gradients,
-               initialisation,
-               labels,
-               naming,
-               optimizers,
-               processes,
-               reading,
-               writing,
-)
+from . import (amp, gradients, initialisation, labels, naming, optimizers,
+               processes, reading, testing, writing)
 from .repair import Repair
 
 __all__ = ['CATALOGUE']
@@ -56,6 +47,15 @@ CATALOGUE = (
         _MMAGIC,
         labels.flat_real_labels,
         note='Real labels are (N,), as those of generated images are.'),
+    Repair(
+        'translation_test',
+        'Any test run of Pix2Pix ends in TypeError: DataSample object is '
+        'not subscriptable',
+        _UNKNOWN,
+        'mmagic.models.editors.pix2pix.pix2pix',
+        _MMAGIC,
+        testing.pix2pix_test_step,
+        note='test_step does what val_step does, as its docstring says.'),
     Repair(
         'adam_betas',
         'StyleGAN2 does not start: betas=(0, 0.99**r) mixes int and float '
