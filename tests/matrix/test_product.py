@@ -15,7 +15,7 @@ from mmgancomp.files import write_whole
 from tests.support import matrix, ranks, tiny
 from tests.support.cells import CONDITIONS, Case, levels
 
-pytestmark = [pytest.mark.slow, tiny.STOCK_WARNINGS]
+pytestmark = [pytest.mark.slow, *tiny.STOCK_WARNINGS]
 
 TABLE = (
     Path(__file__).resolve().parents[2] / 'benchmarks' / 'results' /
