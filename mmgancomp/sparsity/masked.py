@@ -226,8 +226,14 @@ class MaskedNetwork:
         return bits
 
     def _zero_(self, name: str, tensor: Tensor) -> None:
-        bits = self._bit_mask(name, tensor)
-        tensor.view(bits.dtype).bitwise_and_(bits)
+        if tensor.device.type == 'cpu':
+            bits = self._bit_mask(name, tensor)
+            tensor.view(bits.dtype).bitwise_and_(bits)
+        else:
+            # An accelerator fills by a boolean mask as fast, and its memory
+            # is too dear for a mask as large as the weights.
+            mask = self.masks[name].to(tensor.device)
+            tensor.masked_fill_(mask.logical_not(), 0)
 
     @torch.no_grad()
     def apply_(self) -> None:
