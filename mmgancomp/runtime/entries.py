@@ -15,6 +15,7 @@ from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
 
 from .context import RunContext
 from .hooks import CompressionHook
+from .weights import check_some_fit
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -163,10 +164,15 @@ def load_weights(config: Config, context: RunContext) -> None:
 
     An address is not fetched for a plan; the context then says that the
     weights are not known.
+
+    Raises:
+        ConfigError: If they are of another model.
     """
     from mmengine.runner.checkpoint import load_checkpoint
     path = _local(config.get('load_from'))
     if path is not None:
+        check_some_fit(context.model, read_checkpoint(path, 'cpu'),
+                       'load_from', config.load_from)
         load_checkpoint(context.model, path, map_location='cpu')
     elif config.get('load_from'):
         context.weights_known = False

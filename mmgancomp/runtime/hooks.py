@@ -13,6 +13,7 @@ from mmgancomp.registry import HOOKS
 from . import rng
 from .context import RunContext
 from .state import RunState
+from .weights import check_some_fit
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -75,8 +76,13 @@ class RunStateHook(Hook):
         self.state_of(runner).before_save(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if self._state is not None:
-            self._state.after_load(checkpoint)
+        if self._state is None:
+            return
+        resume = runner._resume
+        check_some_fit(self._state.context.model, checkpoint,
+                       'resume' if resume else 'load_from',
+                       resume or runner._load_from)
+        self._state.after_load(checkpoint)
 
     # Validation draws noise. Training must not depend on whether a
     # validation lies between a checkpoint and the next iteration.

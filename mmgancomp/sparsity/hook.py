@@ -235,7 +235,8 @@ def _settings(pruned: _Pruned) -> dict[str, Any]:
             'type': type(settings.schedule).__name__,
             'first_update': ticks[0],
             'last_update': ticks[-1],
-            'changes': len(ticks)
+            'changes': len(ticks),
+            'first_density': settings.schedule.density_at(ticks[0])
         }
     }
 

@@ -44,7 +44,9 @@ def folder(tmp_path_factory) -> Iterator[Path]:
     right = tiny.config('sngan_proj', folder, iterations=10)
     right.dump(folder / 'right.py')
     (folder / 'damaged.pth').write_bytes(b'PK\3\4 and then the disk was full')
-    _ticket(folder / 'other-ticket', nn.Sequential(nn.Conv2d(3, 4, 3)))
+    other = nn.Sequential(nn.Conv2d(3, 4, 3))
+    torch.save(dict(state_dict=other.state_dict()), folder / 'strange.pth')
+    _ticket(folder / 'other-ticket', other)
     network = tiny.model('sngan_proj').generator
     from mmgancomp.families.layers import (
         convolution_weights,

@@ -11,6 +11,7 @@ __all__ = ['CASES', 'Wrong', 'masks', 'stages']
 TICKET, OTHER_TICKET = '{folder}/ticket', '{folder}/other-ticket'
 WIDE_TICKET = '{folder}/wide-ticket'
 DAMAGED, NOTHING = '{folder}/damaged.pth', '{folder}/nothing.pth'
+STRANGE = '{folder}/strange.pth'
 
 MASKS = 'default_hooks.sparsity'
 G, D = f'{MASKS}.networks.generator', f'{MASKS}.networks.discriminator'
@@ -291,6 +292,8 @@ RUN = [
           'load_from', NOTHING, 'there is no such file', bare=False),
     Wrong('weights that are damaged', dict(load_from=DAMAGED, **half()),
           'load_from', DAMAGED, 'name a checkpoint', bare=False),
+    Wrong('weights of another model', dict(load_from=STRANGE, **half()),
+          'load_from', STRANGE, 'name a checkpoint of this SAGAN'),
     Wrong('network without an optimizer',
           dict(optim_wrapper=dict(
               _delete_=True,
