@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, print_log
 
 from mmgancomp.errors import ConfigError, closest
 from mmgancomp.families.base import Network
@@ -146,6 +146,33 @@ class SparsityHook(CompressionHook):
             pruned.decide(0)
             _ema(pruned)(0)
             _digest(pruned)(0)
+
+    def after_train_iter(self, runner: Any, batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Any = None) -> None:
+        if self.is_last_train_iter(runner):
+            self._finish(RunState.of(runner))
+
+    def _finish(self, state: RunState) -> None:
+        """Reach the final density although AMP has skipped updates.
+
+        A skipped step is no tick of the clock, so a schedule that lasts to
+        the end of the run would stop short of its last change.
+        """
+        for name, pruned in self._pruned.items():
+            updates = state.updates(pruned.network.optimizer)
+            last = max(pruned.ticks)
+            if updates.clock >= last:
+                continue
+            print_log(
+                f'{name}: {updates.clock} updates were made instead of '
+                f'{pruned.settings.total} (the others overflowed), so the '
+                f'change of masks at update {last} is made now',
+                logger='current')
+            pruned.decide(last)
+            _moments(pruned, updates.wrapper.optimizer)(last)
+            _ema(pruned)(last)
+            _digest(pruned)(last)
 
     def settings(self) -> dict[str, Any]:
         return {'networks': {n: _settings(p)
