@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-
-import mmgancomp.registry  # noqa: F401
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
+
+import mmgancomp.registry  # noqa: F401
 from mmgancomp.evaluation.profile_model import build_model
-from mmgancomp.runtime.entries import context_of
+from mmgancomp.runtime.planning import context_of
 from mmgancomp.runtime.update import OptimizerUpdates
 from mmgancomp.sparsity.hook import SparsityHook
 

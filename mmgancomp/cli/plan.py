@@ -63,8 +63,8 @@ def plan(config: Any) -> dict[str, Any]:
 
 def _plan(config: Any) -> dict[str, Any]:
     from mmgancomp.evaluation.profile_model import build_model
-    from mmgancomp.runtime.entries import (
-        check_entries,
+    from mmgancomp.runtime.entries import check_entries
+    from mmgancomp.runtime.planning import (
         context_of,
         load_weights,
         prepare_hooks,

@@ -1,4 +1,4 @@
-"""What of a config can be checked before anything is built, and the rest."""
+"""What of a config can be checked before anything is built."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mmengine.hooks import Hook
-
 from mmgancomp.errors import ConfigError, closest
 from mmgancomp.registry import HOOKS, SCOPE
 from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
-
-from .context import RunContext
-from .hooks import CompressionHook
-from .weights import check_some_fit
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 __all__ = [
-    'check_entries', 'check_hooks', 'context_of', 'load_weights',
-    'prepare_hooks'
+    'check_entries', 'check_hooks', 'local_path', 'our_entries', 'run_length'
 ]
 
 
@@ -37,8 +30,7 @@ def _entries(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _known() -> dict[str, type]:
-    import mmgancomp.runtime.stages
-    import mmgancomp.sparsity.hook  # noqa: F401
+    HOOKS.import_from_location()
     return HOOKS.module_dict
 
 
@@ -51,8 +43,12 @@ def _type_name(entry: dict[str, Any]) -> str:
     return kind if isinstance(kind, str) else ''
 
 
-def _is_ours(entry: dict[str, Any]) -> bool:
-    return _type_name(entry).startswith(f'{SCOPE}.')
+def our_entries(config: Config) -> list[dict[str, Any]]:
+    """The hook entries of the config whose type is ours."""
+    return [
+        entry for _, entry in _entries(config)
+        if _type_name(entry).startswith(f'{SCOPE}.')
+    ]
 
 
 def check_hooks(config: Config) -> None:
@@ -102,9 +98,9 @@ def check_entries(config: Config) -> None:
             hooks has no length, or ``load_from`` cannot be read.
     """
     check_hooks(config)
-    if any(_is_ours(entry) for _, entry in _entries(config)):
-        _length(config)
-    path = _local(config.get('load_from'))
+    if our_entries(config):
+        run_length(config)
+    path = local_path(config.get('load_from'))
     if path is None:
         return
     if not os.path.isfile(path):
@@ -119,99 +115,22 @@ def check_entries(config: Config) -> None:
                              f'name a checkpoint; this {reason}') from error
 
 
-def _local(path: Any) -> str | None:
+def local_path(path: Any) -> str | None:
     """The path of a file on this machine, or None for an address."""
     if not path or '://' in str(path):
         return None
     return os.path.expanduser(str(path))
 
 
-def _length(config: Config) -> int:
+def run_length(config: Config) -> int:
+    """The run's iterations.
+
+    Raises:
+        ConfigError: If the config does not say.
+    """
     length = (config.get('train_cfg') or {}).get('max_iters')
     if type(length) is not int or length < 1:
         raise ConfigError.at(
             'train_cfg.max_iters', length,
             'write the number of iterations; MMagic trains GANs by iteration')
     return length
-
-
-def context_of(config: Config, model: Any) -> RunContext:
-    """The context of the run that a config describes, without a Runner.
-
-    Args:
-        config: The config.
-        model: The model built from it.
-
-    Raises:
-        ConfigError: If the length of the run cannot be known.
-    """
-    from mmengine.optim import build_optim_wrapper
-    length = _length(config)
-    options = _without_amp(config.get('optim_wrapper') or {})
-    if not options:
-        raise ConfigError.at('optim_wrapper', None,
-                             'the config names no optimizers; write one for '
-                             'each network, as the stock configs do')
-    wrapper = build_optim_wrapper(model, options)
-    seed = (config.get('randomness') or {}).get('seed') or 0
-    context = RunContext.of(model, wrapper, length, seed)
-    context.validates = config.get('val_cfg') is not None
-    return context
-
-
-def load_weights(config: Config, context: RunContext) -> None:
-    """Give the model the weights that training would load, if they are here.
-
-    An address is not fetched for a plan; the context then says that the
-    weights are not known.
-
-    Raises:
-        ConfigError: If they are of another model.
-    """
-    from mmengine.runner.checkpoint import load_checkpoint
-    path = _local(config.get('load_from'))
-    if path is not None:
-        check_some_fit(context.model, read_checkpoint(path, 'cpu'),
-                       'load_from', config.load_from)
-        load_checkpoint(context.model, path, map_location='cpu')
-    elif config.get('load_from'):
-        context.weights_known = False
-
-
-def _without_amp(options: Any) -> Any:
-    # A plan is made on a CPU, where MMEngine's AMP wrapper refuses to be
-    # built; which updates happen does not depend on it.
-    if isinstance(options, dict):
-        plain = {k: _without_amp(v) for k, v in options.items()}
-        if plain.get('type') == 'AmpOptimWrapper':
-            plain = {
-                k: v
-                for k, v in plain.items()
-                if k not in ('loss_scale', 'dtype', 'use_fsdp')
-            }
-            plain['type'] = 'OptimWrapper'
-        return plain
-    return options
-
-
-def prepare_hooks(config: Config,
-                  context: RunContext) -> list[CompressionHook]:
-    """Build our hooks and let each check itself against the run.
-
-    Raises:
-        ConfigError: The first fault found.
-    """
-    check_hooks(config)
-    hooks = []
-    for _, entry in _entries(config):
-        if _is_ours(entry):
-            # MMEngine takes the priority out before it builds, too.
-            hook: Hook = HOOKS.build(
-                {k: v
-                 for k, v in entry.items() if k != 'priority'})
-            if isinstance(hook, CompressionHook):
-                hook.prepare(context)
-                hooks.append(hook)
-    for hook in hooks:
-        hook.check(context)
-    return hooks

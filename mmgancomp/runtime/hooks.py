@@ -12,6 +12,7 @@ from mmgancomp.registry import HOOKS
 
 from . import rng
 from .context import RunContext
+from .entries import check_hooks
 from .state import RunState
 from .weights import check_some_fit
 
@@ -40,49 +41,29 @@ class RunStateHook(Hook):
     # everything when others look.
     priority = 'VERY_HIGH'
 
-    def __init__(self) -> None:
-        self._state: RunState | None = None
-
-    @classmethod
-    def of(cls, runner: Runner) -> RunStateHook:
-        """The one such hook of a runner; registered if it was missing."""
-        for hook in runner.hooks:
-            if isinstance(hook, cls):
-                return hook
-        # A new list: somebody may be iterating over the old one.
-        runner._hooks = list(runner._hooks)
-        hook = cls()
-        runner.register_hook(hook)
-        return hook
-
-    def state_of(self, runner: Runner) -> RunState:
-        """The run's state, made on first use."""
-        if self._state is None:
-            self._state = RunState(runner)
-        return self._state
-
     def before_run(self, runner: Runner) -> None:
         if is_training(runner):
-            self.state_of(runner)
+            RunState.of(runner)
 
     def before_train(self, runner: Runner) -> None:
-        state = self.state_of(runner)
+        state = RunState.of(runner)
         state.start()
         if state.resumed:
             _restore_before_first_batch(runner, state)
 
     def before_save_checkpoint(self, runner: Runner,
                                checkpoint: dict) -> None:
-        self.state_of(runner).before_save(checkpoint)
+        RunState.of(runner).before_save(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if self._state is None:
+        state = RunState.find(runner)
+        if state is None:
             return
         resume = runner._resume
-        check_some_fit(self._state.context.model, checkpoint,
+        check_some_fit(state.context.model, checkpoint,
                        'resume' if resume else 'load_from',
                        resume or runner._load_from)
-        self._state.after_load(checkpoint)
+        state.after_load(checkpoint)
 
     # Validation draws noise. Training must not depend on whether a
     # validation lies between a checkpoint and the next iteration.
@@ -94,12 +75,13 @@ class RunStateHook(Hook):
 
     def after_val_epoch(self, runner: Runner,
                         metrics: dict[str, float] | None = None) -> None:
-        if self._state is not None:
-            self._state.note_metrics(metrics)
-            self._state.write_record()
+        state = RunState.find(runner)
+        if state is not None:
+            state.note_metrics(metrics)
+            state.write_record()
 
     def after_train(self, runner: Runner) -> None:
-        self.state_of(runner).write_record()
+        RunState.of(runner).write_record()
 
 
 def _restore_before_first_batch(runner: Runner, state: RunState) -> None:
@@ -196,7 +178,6 @@ class CompressionHook(Hook):
         if not is_training(runner):
             return
         # Not every training script has looked at the config before.
-        from .entries import check_hooks
         check_hooks(runner.cfg)
         state = RunState.of(runner)
         self.prepare(state.context)

@@ -12,6 +12,7 @@ from mmengine.dist import all_gather_object, get_world_size, is_main_process
 from mmengine.runner.checkpoint import get_state_dict, weights_to_cpu
 
 from mmgancomp.errors import ConfigError
+from mmgancomp.registry import HOOKS
 
 from . import rng
 from .context import RunContext
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ['KEY', 'Mechanism', 'RunState', 'SCHEMA']
 
 KEY = 'mmgancomp'
+_ATTRIBUTE = '_mmgancomp_state'
 SCHEMA = 1
 
 
@@ -83,10 +85,26 @@ class RunState:
             self._updates[key] = OptimizerUpdates(self.context.wrappers[key])
 
     @staticmethod
-    def of(runner: Runner) -> RunState:
+    def find(runner: Runner) -> RunState | None:
+        """The state of this run, or None if nothing of ours is in it."""
+        return runner.__dict__.get(_ATTRIBUTE)
+
+    @classmethod
+    def of(cls, runner: Runner) -> RunState:
         """The state of this run, made on first use."""
-        from .hooks import RunStateHook
-        return RunStateHook.of(runner).state_of(runner)
+        state = cls.find(runner)
+        if state is None:
+            state = runner.__dict__[_ATTRIBUTE] = cls(runner)
+            state._register_hook()
+        return state
+
+    def _register_hook(self) -> None:
+        """See to it that the run calls back, whatever the config names."""
+        kind = HOOKS.get('RunStateHook')
+        if not any(isinstance(hook, kind) for hook in self.runner.hooks):
+            # A new list: somebody may be iterating over the old one.
+            self.runner._hooks = list(self.runner._hooks)
+            self.runner.register_hook(kind())
 
     def add(self, mechanism: Mechanism) -> None:
         """Register a mechanism.

@@ -42,6 +42,7 @@ class Granularity(ABC):
 
     def check(self, weight: MaskableWeight, shape: torch.Size) -> str | None:
         """Why this layer cannot be cut so, or None."""
+        return None
 
 
 @GRANULARITIES.register_module(name='element')

@@ -55,7 +55,7 @@ class Schedule(ABC):
                 config asks for.
         """
 
-    def fits(self, masked: MaskedNetwork) -> None:
+    def fits(self, masked: MaskedNetwork) -> None:  # noqa: B027
         """Check what the schedule brings along against the network.
 
         Raises:

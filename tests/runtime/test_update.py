@@ -63,7 +63,7 @@ def test_gradients_are_masked_once_per_step_with_and_without_clipping():
     for clip in (None, dict(max_norm=1.)):
         layer, calls = nn.Conv2d(1, 1, 1), []
         updates = OptimizerUpdates(wrapper(layer, clip_grad=clip))
-        updates.on_gradient(lambda: calls.append(1))
+        updates.on_gradient(lambda calls=calls: calls.append(1))
         for _ in range(3):
             updates.wrapper.update_params(layer.weight.sum())
         assert len(calls) == 3

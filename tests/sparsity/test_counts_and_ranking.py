@@ -119,7 +119,7 @@ def test_selection_equals_a_stable_sort(values, data):
     count = data.draw(st.integers(0, len(values)))
     cut = data.draw(st.integers(0, len(values)))
     whole = torch.tensor(values, dtype=torch.float)
-    parts = [p for p in (whole[:cut], whole[cut:])]
+    parts = [whole[:cut], whole[cut:]]
     marked = torch.cat(
         smallest([lambda p=p: p for p in parts], count,
                  [torch.ones(len(p), dtype=torch.bool) for p in parts]))

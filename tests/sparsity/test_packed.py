@@ -9,8 +9,13 @@ from torch import nn
 
 from mmgancomp.errors import MMGanCompError
 from mmgancomp.sparsity import MaskedNetwork
-from mmgancomp.sparsity.packed import (load, pack_mask, packed_bytes,
-                                       save_packed, unpack_mask)
+from mmgancomp.sparsity.packed import (
+    load,
+    pack_mask,
+    packed_bytes,
+    save_packed,
+    unpack_mask,
+)
 
 
 @pytest.fixture()

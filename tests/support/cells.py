@@ -13,8 +13,7 @@ from typing import Any
 
 from allpairspy import AllPairs
 
-from mmgancomp.sparsity import (ALLOCATIONS, CRITERIA, GRANULARITIES,
-                                SCHEDULES)
+from mmgancomp.sparsity import ALLOCATIONS, CRITERIA, GRANULARITIES, SCHEDULES
 from tests.support import tiny
 
 __all__ = ['CONDITIONS', 'Case', 'covering', 'levels', 'product']
