@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from . import (amp, gradients, initialisation, labels, naming, optimizers,
-               processes, reading, testing, writing)
+from . import (
+               amp,
+               gradients,
+               initialisation,
+               labels,
+               naming,
+               optimizers,
+               processes,
+               reading,
+               testing,
+               writing,
+)
 from .repair import Repair
 
 __all__ = ['CATALOGUE']
