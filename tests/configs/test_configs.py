@@ -78,7 +78,11 @@ def test_is_listed_in_metafile_readme_and_index(path):
     collections = {c['Name']: c for c in metafile['Collections']}
     readme = ROOT / collections[entries[0]['In Collection']]['README']
     assert readme == folder / 'README.md'
-    assert f']({path.name})' in readme.read_text()
+    text = readme.read_text()
+    if folder.name == 'demo':  # told as a story, by the names of its rows
+        assert path.name in text or f'`{path.stem.partition("_")[0]}`' in text
+    else:
+        assert f']({path.name})' in text
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
     assert (folder / 'metafile.yml').relative_to(ROOT).as_posix() in index
 
