@@ -39,8 +39,6 @@ LEVEL['__init__'] = LEVEL['errors'] - 1
 EXCEPTIONS = {
     ('registry', 'repairs'):
     'importing the registry is what mends MMagic, whichever script runs',
-    ('runtime', 'sparsity'):
-    'the check of hook names registers every hook, when it is called',
     ('__init__', 'plugins'):
     'mmgancomp.hookimpl is found there when somebody asks for it',
     ('__init__', 'requirements'):
