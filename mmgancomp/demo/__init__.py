@@ -1,0 +1,1 @@
+"""``mmgancomp demo``: a stock GAN on real digits, compressed end to end."""

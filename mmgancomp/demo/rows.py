@@ -1,0 +1,110 @@
+"""The models of the demo: how each comes about, and from which config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mmgancomp
+from mmgancomp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+__all__ = ['DENSE', 'NETWORK', 'ROWS', 'Row', 'read_config', 'shown_config']
+
+NETWORK = 'generator'
+"""The network that is compressed."""
+
+_DENSE_CONFIG = 'sngan-proj_digits-16x16.py'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of the demo.
+
+    Attributes:
+        name: Its name in tables and in the record, and its folder's.
+        title: What is done to get it.
+        config: The config it is evaluated with, below ``configs/demo``.
+        seconds: About how long it takes on two idle cores.
+        train: Whether the config is trained to get it.
+        recipe: The config that says how it is pruned, or None: not at all.
+    """
+
+    name: str
+    title: str
+    config: str
+    seconds: int
+    train: bool = True
+    recipe: str | None = None
+
+
+def _compressed(name: str, title: str, seconds: int) -> Row:
+    config = f'{name}_{_DENSE_CONFIG}'
+    return Row(name, title, config, seconds, recipe=config)
+
+
+DENSE = Row('dense', 'Train a stock SNGAN on handwritten digits',
+            _DENSE_CONFIG, 140)
+
+_FINETUNED = _compressed(
+    'oneshot-finetuned-90', 'Remove the smallest 90 % of weights at once, '
+    'then train on', 50)
+
+ROWS = (
+    DENSE,
+    Row('oneshot-90',
+        'Remove the smallest 90 % of weights at once, and stop there',
+        _DENSE_CONFIG,
+        4,
+        train=False,
+        recipe=_FINETUNED.config),
+    _FINETUNED,
+    _compressed('agp-90', 'Remove 90 % of weights bit by bit while training',
+                50),
+)
+"""All rows, in the order in which they are made; each needs the first."""
+
+
+def config_path(name: str) -> Path:
+    """The file of a demo config, in an installation or in a checkout.
+
+    Raises:
+        ConfigError: If the installation lacks it.
+    """
+    package = Path(mmgancomp.__file__).resolve().parent
+    for folder in (package / '.mim', package.parent):
+        path = folder / 'configs' / 'demo' / name
+        if path.is_file():
+            return path.resolve()
+    raise ConfigError.at('config', f'mmgancomp::demo/{name}',
+                         'this installation lacks it; install it again')
+
+
+def shown_config(name: str) -> str:
+    """A config as the user can name it to our commands."""
+    path = config_path(name)
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return f'mmgancomp::demo/{name}'
+
+
+def read_config(name: str, seed: int,
+                overrides: Mapping[str, Any]) -> Config:
+    """Read a demo config.
+
+    Args:
+        name: Its file name.
+        seed: Seed of the run.
+        overrides: Dotted keys and values, as ``--cfg-options`` has them.
+    """
+    from mmengine.config import Config
+
+    # Applies the repairs, before any runner exists.
+    import mmgancomp.registry  # noqa: F401
+    config = Config.fromfile(config_path(name))
+    config.merge_from_dict({'randomness.seed': seed, **overrides})
+    return config
