@@ -32,24 +32,36 @@ _NOTHING = [__name__]
 
 def _child(parent: Registry, locations: list[str]) -> Registry:
     # After a failed import (a plugin's error) the second one finds it there.
-    return parent.children.get(SCOPE) or Registry(
-        parent.name, parent=parent, scope=SCOPE, locations=locations)
+    child = parent.children.get(SCOPE)
+    if child is not None:
+        return child
+    return Registry(
+        parent.name,
+        parent=parent,
+        scope=SCOPE,
+        locations=[*locations, *parent._locations] or _NOTHING)
 
 
-MODELS = _child(stock.MODELS, _NOTHING)
+MODELS = _child(stock.MODELS, [])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
     f'{SCOPE}.runtime.stages'
 ])
-LOOPS = _child(stock.LOOPS, _NOTHING)
+LOOPS = _child(stock.LOOPS, [])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
 METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
 # Runner.wrap_model asks the root registry, which looks no deeper than its
 # own children.
 MODEL_WRAPPERS = _child(ROOT_MODEL_WRAPPERS, [f'{SCOPE}.repairs.ddp'])
 OPTIM_WRAPPERS = _child(stock.OPTIM_WRAPPERS, [f'{SCOPE}.runtime.companion'])
-OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS,
-                                    _NOTHING)
+OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS, [])
+
+# A stock type in a config that is inherited as `mmgancomp::…` carries our
+# scope, and a parent is asked only for what it has imported already.
+for _stock in list(vars(stock).values()):
+    if (isinstance(_stock, Registry) and _stock.scope == 'mmagic'
+            and _stock is not stock.MODEL_WRAPPERS):
+        _child(_stock, [])
 
 repairs.install()
 plugins.register_components()

@@ -97,8 +97,10 @@ def _plan(config: Any) -> dict[str, Any]:
                 'updates': context.updates(network.optimizer),
                 'ema': network.ema is not None,
                 'params': before[name]['params'],
-                'nonzero_after': count_parameters(network.module)['nonzero']
-                - before[name]['nonzero'] + before[name]['params'],
+                'nonzero_after': before[name]['params'] - sum(
+                    row['maskable'] - row['kept'] for row in mechanisms
+                    if row.get('network') == name and
+                    row.get('kept') is not None),
                 'macs_before': before[name]['macs'],
                 # Zeros are multiplied like any other number.
                 'macs_after': before[name]['macs']
@@ -120,25 +122,28 @@ def _macs(context: RunContext, name: str) -> int:
 
 
 def _show(document: dict[str, Any], name: str, layers: bool) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     console = Console()
     console.print(
         f'[bold]{name}[/bold]: family {document["family"]}, '
         f'{document["iterations"]:,} iterations')
-    table = Table('network', 'updates', 'EMA', 'parameters', '→ non-zero',
-                  'MACs', '→ executed')
+    table = Table(box=SIMPLE_HEAD)
+    for title in ('network', 'updates', 'EMA', 'parameters', 'non-zero after',
+                  'MACs'):
+        table.add_column(title, no_wrap=True, overflow='fold')
     for key, network in document['networks'].items():
         table.add_row(key, f'{network["updates"]:,}',
                       'yes' if network['ema'] else 'no',
                       f'{network["params"]:,}',
                       f'{network["nonzero_after"]:,}',
-                      f'{network["macs_before"] / 1e6:,.1f} M',
-                      f'{network["macs_after"] / 1e6:,.1f} M')
+                      f'{network["macs_before"] / 1e6:,.1f} M')
     console.print(table)
     if document['mechanisms']:
-        console.print('Zeros are multiplied like any number: masks alone '
-                      'save bytes in a packed file, not time.')
+        console.print('MACs stay what they are: zeros are multiplied like '
+                      'any number. Masks save\nbytes in a packed file, not '
+                      'time.')
     if not document['mechanisms']:
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')
