@@ -12,9 +12,8 @@ pytestmark = tiny.STOCK_WARNINGS
 
 
 def test_pix2pix_tests_as_it_validates(tmp_path):
-    from mmengine.registry import DefaultScope
-
     from mmagic.registry import DATASETS
+    from mmengine.registry import DefaultScope
     config = tiny.config('pix2pix', tmp_path)
     model = tiny.model('pix2pix')
     with DefaultScope.overwrite_default_scope('mmagic'):
