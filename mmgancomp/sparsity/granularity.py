@@ -63,8 +63,9 @@ class Element(Granularity):
 class _Trailing(Granularity):
     """Groups that are a run of trailing axes."""
 
+    @abstractmethod
     def axes(self, weight: MaskableWeight) -> int:
-        raise NotImplementedError
+        """How many trailing axes make one group."""
 
     def reduce(self, values: Tensor, weight: MaskableWeight) -> Tensor:
         axes = self.axes(weight)
