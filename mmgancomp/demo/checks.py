@@ -61,7 +61,7 @@ def checks(accuracy: float, fids: Mapping[str, float],
               '≤ 1/5', 5 * gradual <= once),
     ]
     found += [
-        Check(f'{name}: non-zero weights under the mask', f'{there:,}',
+        Check(f'{name}: non-zeros under the mask', f'{there:,}',
               f'= {wanted:,}', exact)
         for name, (exact, wanted, there) in counts.items()
     ]

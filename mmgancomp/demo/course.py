@@ -118,8 +118,7 @@ class Demo:
             accuracy = self._features(screen)
             done: dict[str, Mapping[str, Any]] = {}
             for position, row in enumerate(ROWS, start=2):
-                screen.step(position, STEPS, row.title, row.seconds)
-                done[row.name] = self._row(row, done, screen)
+                done[row.name] = self._row(row, position, done, screen)
             screen.step(STEPS, STEPS, 'Count, time and draw all of them',
                         _SUMMARY_SECONDS)
             from .summary import summary
@@ -139,13 +138,17 @@ class Demo:
             screen.reused(accuracy)
         return stored.accuracy
 
-    def _row(self, row: Row, done: Mapping[str, Mapping[str, Any]],
+    def _row(self, row: Row, position: int,
+             done: Mapping[str, Mapping[str, Any]],
              screen: Screen) -> Mapping[str, Any]:
         """Make one row, or go on with it, or take it as it is."""
         dense = done.get(DENSE.name, {}).get('sha256')
         made_from = self.made_from(row, dense)
         entry = self.ledger.look(row.name, made_from)
-        if entry.state == 'finished':
+        there = entry.state == 'finished'
+        screen.step(position, STEPS, row.title,
+                    None if there else row.seconds)
+        if there:
             screen.reused(_quality(entry.results))
             return entry.results
         if entry.why:

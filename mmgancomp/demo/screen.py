@@ -39,18 +39,20 @@ class Screen:
         self.console = console
         self._live = console.is_terminal if live is None else live
 
-    def step(self, position: int, of: int, title: str, seconds: int) -> None:
+    def step(self, position: int, of: int, title: str,
+             seconds: int | None) -> None:
         """Begin a step.
 
         Args:
             position: Its number, from 1.
             of: How many there are.
             title: What is done in it.
-            seconds: About how long it takes on two idle cores.
+            seconds: About how long it takes on two idle cores; None if it
+                was done before.
         """
-        about = duration_text(seconds)
-        self._say(f'[bold]Step {position} of {of}[/bold]  {title} '
-                  f'[dim](about {about})[/dim]')
+        about = (f' [dim](about {duration_text(seconds)})[/dim]'
+                 if seconds else '')
+        self._say(f'[bold]Step {position} of {of}[/bold]  {title}{about}')
 
     def done(self, seconds: float, result: str = '') -> None:
         """End a step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,19 @@ from rich.table import Table
 
 from mmgancomp.report.text import ABSENT, bytes_text, count_text, percent_text
 from mmgancomp.report.words import SPEED
+from mmgancomp.runtime.record import FILE_NAME
 
 from .checks import FID
 from .rows import NETWORK
+from .summary import GRID, PAGE
 
 __all__ = ['print_results']
 
+Model = Mapping[str, Any]
+
 _FLOOR = 'digits-fid/floor'
-_COLUMNS = ('digits-\nFID', 'para-\nmeters', 'non-\nzero', 'zeros\nin all',
-            'MACs', 'file,\nplain', 'file,\npacked', 'latency ms\n(p10–p90)')
+# Narrower terminals get two tables, one below the other.
+_WIDE = 100
 
 
 def print_results(console: Console, record: Mapping[str, Any], folder: Path,
@@ -37,7 +41,11 @@ def print_results(console: Console, record: Mapping[str, Any], folder: Path,
         Whether all checks are met.
     """
     console.print()
-    console.print(_table(record['models']))
+    columns = _columns(record['models'])
+    middle = len(columns) if console.width >= _WIDE else len(columns) // 2
+    for part in (columns[:middle], columns[middle:]):
+        if part:
+            console.print(_table(record['models'], part))
     latency = record['models'][0]['latency_ms']
     _say(
         console, 'digits-FID: 0 is best, above 60 is destroyed; counts are '
@@ -58,11 +66,13 @@ def print_results(console: Console, record: Mapping[str, Any], folder: Path,
             console, '[bold red]Not everything is as it should be.[/bold red]'
             ' The lines marked MISSED say what is not.')
     console.print()
-    for name, path in (('Picture', 'grid.png'), ('Page', 'report.html'),
-                       ('Record', 'compression.json')):
-        _say(console, f'{name:<8} {folder / path}')
-    for name, command in commands.items():
-        _say(console, f'{name:<8} {command}')
+    files = {'Picture': GRID, 'Page': PAGE, 'Record': FILE_NAME}
+    lines = {name: str(folder / file) for name, file in files.items()}
+    for name, text in {**lines, **commands}.items():
+        # To be copied: a break would get into it.
+        console.print(
+            f'{name:<8} {text}', highlight=False, markup=False,
+            soft_wrap=True)
     return met
 
 
@@ -74,25 +84,53 @@ def _say(console: Console, text: str, style: str | None = None) -> None:
         soft_wrap=not console.is_terminal)
 
 
-def _table(models: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column('model', overflow='fold')
-    for head in _COLUMNS:
-        table.add_column(head, justify='right', no_wrap=True)
+def _columns(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
+    """Heading and cells of each column; real images come first."""
     floor = models[0]['metrics'].get(_FLOOR)
-    table.add_row('real, held out', _fid(floor),
-                  *[ABSENT] * (len(_COLUMNS) - 1), style='dim')
-    for model in models:
-        network, latency = model['networks'][NETWORK], model['latency_ms']
-        table.add_row(
-            model['name'], _fid(model['metrics'].get(FID)),
-            f'{network["params"]:,}', f'{network["nonzero"]:,}',
-            percent_text(1 - network['nonzero'] / network['params']),
-            count_text(network['macs']['executed']),
-            bytes_text(model['bytes']), bytes_text(model['bytes_packed']),
-            f'{latency["median"]:.2f} '
-            f'({latency["p10"]:.2f}–{latency["p90"]:.2f})')
+    cells: list[tuple[str, Callable[[Model], str]]] = [
+        ('digits-\nFID', lambda model: _fid(model['metrics'].get(FID))),
+        ('para-\nmeters', lambda model: f'{_network(model)["params"]:,}'),
+        ('non-\nzero', lambda model: f'{_network(model)["nonzero"]:,}'),
+        ('zeros\nin all', _zeros),
+        ('MACs', lambda model: count_text(
+            _network(model)['macs']['executed'])),
+        ('file,\nplain', lambda model: bytes_text(model['bytes'])),
+        ('file,\npacked', lambda model: bytes_text(model['bytes_packed'])),
+        ('latency ms\n(p10–p90)', _latency),
+    ]
+    return [(head, [
+        _fid(floor) if cell is cells[0][1] else ABSENT,
+        *map(cell, models)
+    ]) for head, cell in cells]
+
+
+def _table(models: Sequence[Model],
+           columns: Sequence[tuple[str, list[str]]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column('model', no_wrap=True)
+    for head, _ in columns:
+        table.add_column(head, justify='right', no_wrap=True)
+    names = ['real, held out', *(model['name'] for model in models)]
+    for position, name in enumerate(names):
+        row = [cells[position] for _, cells in columns]
+        if any(text != ABSENT for text in row):
+            table.add_row(name, *row, style=None if position else 'dim')
     return table
+
+
+def _network(model: Model) -> Mapping[str, Any]:
+    return model['networks'][NETWORK]
+
+
+def _zeros(model: Model) -> str:
+    network = _network(model)
+    return percent_text(1 - network['nonzero'] / network['params'])
+
+
+def _latency(model: Model) -> str:
+    latency = model['latency_ms']
+    return (f'{latency["median"]:.2f} '
+            f'({latency["p10"]:.2f}–{latency["p90"]:.2f})')
 
 
 def _fid(value: float | None) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from mmgancomp.demo import grid
 from mmgancomp.demo.checks import FID, checks
 from mmgancomp.demo.course import Demo
 from mmgancomp.demo.screen import Screen
+from mmgancomp.demo.tables import print_results
 from mmgancomp.runtime.record import read_record
 from mmgancomp.sparsity.packed import unpack_mask
 from tests.support import runs, tiny, tiny_demo
@@ -157,6 +159,22 @@ def test_screen_says_steps_results_and_that_zeros_give_no_speed(finished):
     # What libraries log is in the file, not on the terminal.
     assert 'mmengine' not in shown + done.stderr
     assert 'Load checkpoint from' in (folder / 'demo.log').read_text()
+
+
+@pytest.mark.parametrize('width,tables', [(79, 2), (120, 1)])
+def test_results_fit_the_terminal(finished, width, tables):
+    record = read_record(finished[0])
+    for check in record['checks']:
+        check['met'] = True
+    shown = io.StringIO()
+    console = Console(file=shown, width=width, force_terminal=True,
+                      color_system=None)
+    assert print_results(console, record, Path('demo'), {})
+    lines = [line.strip() for line in shown.getvalue().splitlines()]
+    assert max(map(len, lines)) <= width
+    named = [line for line in lines if line.startswith(f'{ROWS[2]} ')]
+    assert len(named) == tables  # and the name is not broken
+    assert sum('real, held out' in line for line in lines) == 1
 
 
 def test_grid_has_a_row_for_the_real_images_and_each_model(finished):
