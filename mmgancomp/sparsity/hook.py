@@ -19,6 +19,7 @@ from mmgancomp.runtime.update import Phase
 from .allocation import Global
 from .masked import MaskedNetwork
 from .settings import Settings, build_masked, read_settings
+from .zeros import keeps_zeros
 
 __all__ = ['SparsityHook']
 
@@ -133,7 +134,8 @@ class SparsityHook(CompressionHook):
             updates = state.updates(pruned.network.optimizer)
             updates.on_gradient(_gradients(pruned))
             updates.on_update(Phase.DECIDE, pruned.decide)
-            updates.on_update(Phase.WEIGHTS, _weights(pruned))
+            updates.on_update(
+                Phase.WEIGHTS, _weights(pruned, updates.wrapper.optimizer))
             updates.on_update(
                 Phase.MOMENTS, _moments(pruned, updates.wrapper.optimizer))
             updates.on_update(Phase.EMA, _ema(pruned))
@@ -173,6 +175,12 @@ class SparsityHook(CompressionHook):
             _moments(pruned, updates.wrapper.optimizer)(last)
             _ema(pruned)(last)
             _digest(pruned)(last)
+
+    def before_val(self, runner: Any) -> None:
+        # Somebody else's hook may have written into the weights.
+        for pruned in self._pruned.values():
+            if pruned.active:
+                pruned.masked.apply_()
 
     def settings(self) -> dict[str, Any]:
         return {'networks': {n: _settings(p)
@@ -277,11 +285,14 @@ def _gradients(pruned: _Pruned) -> Any:
     return mask
 
 
-def _weights(pruned: _Pruned) -> Any:
+def _weights(pruned: _Pruned, optimizer: Any) -> Any:
+    # With gradient and moments at zero most optimizers leave a zero weight
+    # alone; then another pass over all weights at each step buys nothing.
+    stay = pruned.settings.schedule.static and keeps_zeros(optimizer)
 
     def mask(update: int) -> None:
         # A change of masks has zeroed the weights already.
-        if pruned.active and not pruned.changed:
+        if pruned.active and not (stay or pruned.changed):
             pruned.masked.apply_()
 
     return mask

@@ -82,3 +82,28 @@ def test_ranking_by_the_ema_copy(tmp_path):
         })
     assert masks['generator'].survivors == round(
         masks['generator'].maskable / 2)
+
+
+def test_an_optimizer_that_adds_noise_revives_nothing(tmp_path):
+    import torch
+    from mmengine.registry import OPTIMIZERS
+
+    @OPTIMIZERS.register_module(force=True)
+    class NoisySGD(torch.optim.SGD):
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            super().step(closure)
+            for group in self.param_groups:
+                for parameter in group['params']:
+                    parameter.add_(1e-3)
+
+    wrappers = {
+        key: dict(optimizer=dict(_delete_=True, type='NoisySGD', lr=1e-3))
+        for key in ('generator', 'discriminator')
+    }
+    masks = trained(
+        'dcgan', tmp_path, {'generator': dict(density=.25)},
+        optim_wrapper=wrappers)
+    for name, weight in masks['generator'].weights.items():
+        assert torch.equal(weight != 0, masks['generator'].masks[name])
