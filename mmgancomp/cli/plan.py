@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the plan; a wrong setting is an error."""
     from mmengine.logging import MMLogger
-    config = load_config(args.config, args.cfg_options)
-    # What libraries say while they build is no part of the answer.
-    MMLogger.get_instance('mmgancomp plan').setLevel('ERROR')
+    # What libraries and the config itself say is no part of the answer.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter('ignore')
+        config = load_config(args.config, args.cfg_options)
+        MMLogger.get_instance('mmgancomp plan').setLevel('ERROR')
         document = plan(config)
     if args.json:
         print(json.dumps(document, indent=1))

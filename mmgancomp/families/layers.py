@@ -46,7 +46,9 @@ def raw_weight_name(module: nn.Module) -> str | None:
         if isinstance(own.get(name), nn.Parameter):
             return name
     if torch.nn.utils.parametrize.is_parametrized(module, 'weight'):
-        return 'parametrizations.weight.original'
+        # Weight norm splits it into two, and has no single raw weight.
+        if hasattr(module.parametrizations.weight, 'original'):
+            return 'parametrizations.weight.original'
     return None
 
 
@@ -59,7 +61,11 @@ def _weights(network: nn.Module, types: tuple[type, ...]):
 
 
 def convolution_weights(network: nn.Module) -> list[MaskableWeight]:
-    """Weights of every ``Conv1d/2d/3d`` and their transposed kin, in order."""
+    """Weights of every ``Conv1d/2d/3d`` and their transposed kin, in order.
+
+    A layer under weight norm is left out: it has two tensors in place of a
+    weight, and a zero in one of them is no zero of the layer.
+    """
     plain = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     turned = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmgancomp.errors import MMGanCompError
 from mmgancomp.files import write_whole
 
 __all__ = ['write_report']
@@ -33,5 +34,17 @@ def write_report(runs: Sequence[str | Path],
     path = Path(out) if out else loaded[0].path.parent / 'report.html'
     if path.is_dir():
         path = path / 'report.html'
-    write_whole(path, page(loaded, title))
+    try:
+        content = page(loaded, title)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The layout was checked; this is a value of a wrong kind in it.
+        files = ', '.join(str(run.path) for run in loaded)
+        raise MMGanCompError(
+            f'{files}: a value cannot be shown ({error}); was the file '
+            'edited?') from error
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise MMGanCompError(
+            f'--out = {str(path)!r}: cannot be written ({error})') from error
     return path

@@ -138,14 +138,20 @@ class RunContext:
             Options per network name, for the networks that have any.
         """
         flat: dict[str, Any] = {}
+        nested: dict[str, Any] = {}
         for name, options in settings.items():
             inner = [n for n in self.networks if n.startswith(f'{name}.')]
             if (inner and name not in ROLES and isinstance(options, dict)
                     and name not in self.networks):
-                # `--cfg-options …networks.generators.photo.density=` nests.
-                flat.update({f'{name}.{k}': v for k, v in options.items()})
+                # `--cfg-options …networks.generators.photo.density=` nests,
+                # beside what the config has under the dotted name.
+                nested |= {f'{name}.{k}': v for k, v in options.items()}
             else:
                 flat[name] = options
+        for name, options in nested.items():
+            below = flat.get(name)
+            both = isinstance(below, dict) and isinstance(options, dict)
+            flat[name] = {**below, **options} if both else options
         for name, options in flat.items():
             if name not in ROLES and name not in self.networks:
                 raise ConfigError.at(

@@ -69,9 +69,17 @@ def check_hooks(config: Config) -> None:
         if own and entry and entry.get('type') is None:
             raise ConfigError.at(f'default_hooks.{own}.type', None,
                                  f'write type={full!r}')
+    masks = any(_type_name(entry) == f'{SCOPE}.SparsityHook'
+                for _, entry in _entries(config))
     for key, entry in _entries(config):
         kind = _type_name(entry)
         scope, _, name = kind.rpartition('.')
+        if masks and name == 'EMAHook':
+            raise ConfigError.at(
+                f'{key}.type', kind,
+                'its average would bring pruned weights back and takes their '
+                'place in checkpoints; average by model.ema_config, as '
+                "MMagic's GANs do")
         if scope != SCOPE:
             lost = not scope and HOOKS.get(name) is known.get(name)
             if name in known and (lost or difflib.SequenceMatcher(
@@ -83,11 +91,29 @@ def check_hooks(config: Config) -> None:
             raise ConfigError.at(
                 f'{key}.type', kind, 'no such hook; ' +
                 closest(kind, [f'{SCOPE}.{n}' for n in known]))
+        _check_priority(entry, key)
+        if known[name] is known.get('RunStateHook'):
+            for option in set(entry) - {'type', 'priority'}:
+                raise ConfigError.at(f'{key}.{option}', entry[option],
+                                     f'{kind} has no options')
         own = getattr(known[name], 'key', None)
         if own is not None and key != f'default_hooks.{own}':
             raise ConfigError.at(
                 key, kind, f'declare it as default_hooks.{own}: under this '
                 'name it can be inherited and overridden')
+
+
+def _check_priority(entry: dict[str, Any], key: str) -> None:
+    from mmengine.runner.priority import Priority, get_priority
+    if 'priority' in entry:
+        try:
+            get_priority(entry['priority'])
+        except (KeyError, TypeError, ValueError):
+            raise ConfigError.at(
+                f'{key}.priority', entry['priority'],
+                'write a number from 0 to 100, or ' +
+                closest(str(entry['priority']),
+                        Priority.__members__)) from None
 
 
 def check_entries(config: Config) -> None:

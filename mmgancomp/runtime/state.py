@@ -209,6 +209,13 @@ class RunState:
             # with, so nothing else of it matters.
             self._loaded = None
             return
+        if checkpoint.get('optimizer') is None:
+            raise ConfigError.at(
+                'resume', self.runner._resume,
+                'the checkpoint holds no optimizer state (it was saved with '
+                'save_optimizer=False, or as a best one), so the run cannot '
+                'go on where it was; resume from another checkpoint, or '
+                'start a new run from its weights with load_from')
         if self._loaded.get('schema') != SCHEMA:
             raise ConfigError.at(
                 f'checkpoint {KEY}.schema', self._loaded.get('schema'),

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from mmgancomp.errors import ConfigError
+
 from .registry import CRITERIA
 
 __all__ = ['Criterion', 'Magnitude', 'Random']
@@ -51,9 +53,15 @@ class Random(Criterion):
     Args:
         seed: Seed of the draw. The run sets it from its own seed and the
             network's name, so that every process draws the same.
+
+    Raises:
+        ConfigError: If the seed is no whole number.
     """
 
     def __init__(self, seed: int = 0) -> None:
+        if type(seed) is not int:
+            raise ConfigError.at('criterion.seed', seed,
+                                 'write a whole number')
         self.seed = seed
 
     def score(self, name: str, weight: Tensor,

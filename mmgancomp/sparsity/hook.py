@@ -262,7 +262,10 @@ def _settings(pruned: _Pruned) -> dict[str, Any]:
     return {
         'density': settings.density,
         'granularity': settings.granularity.name,
-        'criterion': type(settings.criterion).__name__,
+        'criterion': {
+            'type': type(settings.criterion).__name__,
+            **vars(settings.criterion)
+        },
         'allocation': type(settings.allocation).__name__,
         'score_source': settings.score_source,
         'layers': [layer.name for layer in settings.layers],
@@ -271,7 +274,8 @@ def _settings(pruned: _Pruned) -> dict[str, Any]:
             'first_update': ticks[0],
             'last_update': ticks[-1],
             'changes': len(ticks),
-            'first_density': settings.schedule.density_at(ticks[0])
+            'first_density': settings.schedule.density_at(ticks[0]),
+            **settings.schedule.settings()
         }
     }
 

@@ -20,7 +20,7 @@ from .packed import pack_mask, unpack_mask
 from .pruning import global_masks, layer_masks
 from .registry import ALLOCATIONS, CRITERIA, build_named
 
-__all__ = ['MaskedNetwork']
+__all__ = ['MaskedNetwork', 'digest_of']
 
 _ATTRIBUTE = '_mmgancomp_masks'
 # A float's zero is all bits clear, so masking is a bitwise "and": exact for
@@ -130,8 +130,9 @@ class MaskedNetwork:
             rounding: See :func:`~mmgancomp.sparsity.counts.removed_count`.
 
         Raises:
-            MMGanCompError: If the density is impossible, or higher than what
-                is left in a network whose masks can only shrink.
+            MMGanCompError: If the density is impossible, or nothing at all
+                would be kept. A density above what is left is none: the
+                masks then stay as they are.
         """
         criterion = build_named(CRITERIA, criterion, 'criterion', Criterion)
         allocation = build_named(ALLOCATIONS, allocation, 'allocation',
@@ -146,7 +147,8 @@ class MaskedNetwork:
                     layer).logical_and_(old) for layer, weight, old in layers
             ]
         else:
-            if density is None or not 0 < density <= 1:
+            if (density is None or isinstance(density, bool)
+                    or not 0 < density <= 1):
                 raise MMGanCompError(
                     f'density = {density!r}: give a number in (0, 1]')
             shares = allocation.densities(
@@ -160,6 +162,10 @@ class MaskedNetwork:
             else:
                 masks = layer_masks(layers, criterion, self.granularity,
                                     shares, rule)
+        if not any(bool(mask.any()) for mask in masks):
+            raise MMGanCompError(
+                f'density = {density!r}: that keeps none of the '
+                f'{self.maskable:,} weights')
         self.set_masks(dict(zip(self.masks, masks)))
 
     def _check_pattern(self, density: float | None) -> None:
@@ -180,7 +186,14 @@ class MaskedNetwork:
                count: int,
                criterion: str | Mapping[str, Any] | Criterion = 'magnitude',
                source: nn.Module | None = None) -> None:
-        """Remove ``count`` more weights, ranked over all layers together."""
+        """Remove ``count`` more weights, ranked over all layers together.
+
+        Raises:
+            MMGanCompError: If fewer are left.
+        """
+        if not 0 <= count <= self.survivors:
+            raise MMGanCompError(
+                f'count = {count!r}: {self.survivors:,} weights are left')
         criterion = build_named(CRITERIA, criterion, 'criterion', Criterion)
         weights = _named(source or self.network, self.layers)
         layers = list(zip(self.layers, weights.values(), self.masks.values()))
@@ -265,11 +278,7 @@ class MaskedNetwork:
 
     def digest(self) -> str:
         """A short fingerprint of all masks: equal masks, equal digest."""
-        total = hashlib.blake2b(digest_size=8)
-        for name, mask in self.masks.items():
-            total.update(name.encode())
-            total.update(pack_mask(mask).numpy().tobytes())
-        return total.hexdigest()
+        return digest_of(self.masks)
 
     def state_dict(self) -> dict[str, Any]:
         """Packed masks and their shapes: tensors, lists and strings only."""
@@ -292,6 +301,15 @@ class MaskedNetwork:
         return (f'MaskedNetwork({type(self.network).__name__}, '
                 f'{len(self.layers)} layers, kept {self.survivors:,} of '
                 f'{self.maskable:,}, {self.granularity.name})')
+
+
+def digest_of(masks: Mapping[str, Tensor]) -> str:
+    """A short fingerprint of masks by name."""
+    total = hashlib.blake2b(digest_size=8)
+    for name, mask in masks.items():
+        total.update(name.encode())
+        total.update(pack_mask(mask).numpy().tobytes())
+    return total.hexdigest()
 
 
 def _named(network: nn.Module,

@@ -8,7 +8,7 @@ from typing import Any
 from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.runtime.times import Time, resolve_time
 
-from .masked import MaskedNetwork
+from .masked import MaskedNetwork, digest_of
 from .packed import load
 from .registry import SCHEDULES
 
@@ -54,6 +54,10 @@ class Schedule(ABC):
             ConfigError: If the schedule would not do in this run what the
                 config asks for.
         """
+
+    def settings(self) -> dict[str, Any]:
+        """What a resumed run must share, beside the ticks."""
+        return {}
 
     def fits(self, masked: MaskedNetwork) -> None:  # noqa: B027
         """Check what the schedule brings along against the network.
@@ -226,6 +230,10 @@ class Fixed(Schedule):
                 self._key, self.ticket,
                 f'it also masks {", ".join(more)}, which would stay dense '
                 'here; add them to the include globs of layers')
+
+    def settings(self) -> dict[str, Any]:
+        # The file may lie elsewhere now; its masks may not differ.
+        return {'ticket': self._masks and digest_of(self._masks)}
 
     def ticks(self) -> list[int]:
         return [0]

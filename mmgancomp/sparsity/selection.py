@@ -55,7 +55,10 @@ def smallest(scores: Sequence[Score], count: int,
         if ties:
             equal = (value == threshold).logical_and_(live).flatten()
             index = equal.nonzero().squeeze(1)[:ties]
-            mark.view(-1)[index] = True
+            # Flat in logical order, whatever the order in memory.
+            flat = mark.flatten()
+            flat[index] = True
+            mark = flat.view(mark.shape)
             ties -= index.numel()
         marked.append(mark)
     if sum(int(mark.count_nonzero()) for mark in marked) != count:

@@ -170,3 +170,31 @@ def test_resuming_a_foreign_checkpoint_says_what_to_do(tmp_path):
     ours = runs.resume_from(config(tmp_path / 'ours'), tmp_path / 'stock', 4)
     with pytest.raises(ConfigError, match='use load_from'):
         runs.train(ours)
+
+
+def test_resuming_without_optimizer_state_is_refused(tmp_path):
+    without = dict(checkpoint=dict(save_optimizer=False))
+    runs.train(config(tmp_path / 'first', default_hooks=without))
+    again = runs.resume_from(
+        config(tmp_path / 'again'), tmp_path / 'first', 4)
+    with pytest.raises(ConfigError, match='no optimizer state'):
+        runs.train(again)
+
+
+def test_another_draw_is_another_run(tmp_path):
+    def build(name, seed):
+        options = dict(
+            density=.25,
+            criterion=dict(type='random', seed=seed))
+        return tiny.config(
+            'dcgan',
+            tmp_path / name,
+            default_hooks=dict(
+                sparsity=dict(
+                    type='mmgancomp.SparsityHook',
+                    networks=dict(generator=options))))
+
+    runs.train(build('first', 0))
+    again = runs.resume_from(build('again', 1), tmp_path / 'first', 4)
+    with pytest.raises(ConfigError, match='criterion.seed'):
+        runs.train(again)

@@ -107,3 +107,17 @@ def test_an_optimizer_that_adds_noise_revives_nothing(tmp_path):
         optim_wrapper=wrappers)
     for name, weight in masks['generator'].weights.items():
         assert torch.equal(weight != 0, masks['generator'].masks[name])
+
+
+def test_a_dotted_name_merges_with_the_nested_one(tmp_path):
+    """`--cfg-options` reaches into a name with a dot by nesting."""
+    masks = trained(
+        'cyclegan', tmp_path, {
+            'generators.photo': dict(
+                density=.5, schedule=dict(type='AGP', interval=1)),
+            'generators': dict(photo=dict(density=.25))
+        })
+    assert masks['generators.photo'].density == pytest.approx(.25, abs=.01)
+    state = runs.load(tmp_path / 'iter_8.pth')['mmgancomp']['settings']
+    found = state['sparsity']['networks']['generators.photo']
+    assert found['schedule']['type'] == 'AGP'

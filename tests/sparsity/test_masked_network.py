@@ -192,3 +192,36 @@ def test_masks_only_shrink():
     before = masked.digest()
     masked.prune(.9)
     assert masked.digest() == before
+
+
+def test_memory_order_does_not_matter():
+    plain = nn.Conv2d(3, 16, 3)
+    other = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    masks = []
+    for network in (plain, other):
+        masked = MaskedNetwork(network)
+        masked.prune(.1)
+        masked.remove(3)
+        masks.append(masked.masks['weight'])
+    assert torch.equal(*masks)
+    assert torch.equal(other.weight != 0, masks[1])
+
+
+@pytest.mark.parametrize(('call', 'message'), [
+    (lambda m: m.prune(True), 'density = True'),
+    (lambda m: m.prune(1e-9), 'keeps none'),
+    (lambda m: m.remove(500), '72 weights are left'),
+    (lambda m: m.remove(-1), 'count = -1'),
+])
+def test_what_cannot_be_removed_is_refused(call, message):
+    masked = MaskedNetwork(nn.Conv2d(2, 4, 3))
+    with pytest.raises(MMGanCompError, match=message):
+        call(masked)
+    assert masked.density == 1
+
+
+def test_a_layer_under_weight_norm_is_left_out():
+    network = nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 2, 1)),
+        nn.Conv2d(2, 2, 1))
+    assert list(MaskedNetwork(network).masks) == ['1.weight']

@@ -349,7 +349,24 @@ STAGE = [
           'give it val_cfg, val_dataloader and val_evaluator'),
 ]
 
+NEIGHBOURS = [
+    Wrong('priority', masks(dict(generator=dict(density=.5)), priority='FOO'),
+          f'{MASKS}.priority', 'FOO', 'write a number from 0 to 100',
+          bare=False),
+    Wrong('option of the state hook',
+          dict(
+              default_hooks=dict(
+                  compression=dict(type='mmgancomp.RunStateHook', x=1))),
+          'default_hooks.compression.x', 1, 'has no options', bare=False),
+    Wrong('average by another hook',
+          half() | dict(custom_hooks=[dict(type='EMAHook')]),
+          'custom_hooks.0.type', 'EMAHook', 'model.ema_config'),
+    Wrong('seed that is no number',
+          half(criterion=dict(type='random', seed='x')),
+          'criterion.seed', 'x', 'write a whole number'),
+]
+
 CASES = [
-    *NETWORKS, *DENSITIES, *GRANULARITIES, *NAMES, *LAYERS, *TIMES, *FIXED,
-    *PLACES, *RUN, *STAGE
+    *NEIGHBOURS, *NETWORKS, *DENSITIES, *GRANULARITIES, *NAMES, *LAYERS,
+    *TIMES, *FIXED, *PLACES, *RUN, *STAGE
 ]
