@@ -275,7 +275,11 @@ def test_every_component_is_described(registry):
     found = getattr(mmgancomp.registry, registry)
     found.import_from_location()
     text = '\n'.join(page.read_text() for page in PAGES)
-    for name in found.module_dict:
+    # Tests register parts of their own.
+    ours = [name for name, part in found.module_dict.items()
+            if part.__module__.startswith('mmgancomp.')]
+    assert ours or registry == 'LOOPS'
+    for name in ours:
         assert f'mmgancomp.{name}' in text, name
 
 
