@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dist import get_rank
 from mmengine.runner import Runner
 
@@ -20,7 +21,10 @@ __all__ = ['build', 'judge', 'run_cell']
 def build(case: Case, work_dir: Path, *, masks: bool = True,
           **overrides: Any) -> Any:
     """The config of a cell; ``masks=False`` is its control."""
-    model = tiny.model(case.family)
+    # The same ticket each time: a resumed run must not meet another one.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = tiny.model(case.family)
     hooks = {}
     if masks:
         ticket = work_dir / 'ticket.safetensors'
