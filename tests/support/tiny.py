@@ -10,6 +10,7 @@ ones (``tiny_stylegan2.py``) unless ``narrow=False``.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -57,6 +58,8 @@ STOCK_WARNINGS = [
     pytest.mark.filterwarnings('ignore:size_average and reduce:UserWarning'),
 ]
 """``pytestmark`` of test modules that build or train these models."""
+
+_RUNS = itertools.count()
 
 _CONDITIONAL = dict(
     num_classes=3,
@@ -274,6 +277,8 @@ def config(family: str,
     settings = _settings(family, iterations, checkpoint)
     settings['model'] = _model_settings(family, narrow)
     settings['work_dir'] = str(work_dir)
+    # MMEngine names runs by the second, and shares things between namesakes.
+    settings['experiment_name'] = f'tiny_{family}_{os.getpid()}_{next(_RUNS)}'
     path = Path(work_dir) / 'source' / f'tiny_{family}.py'
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_source(family, _merged(settings, overrides)))
