@@ -24,6 +24,8 @@ import pytest
 from mmengine import Config, DefaultScope
 from torch import nn
 
+from mmgancomp.files import write_whole
+
 __all__ = [
     'FAMILIES', 'SIZES', 'STOCK_WARNINGS', 'config', 'images', 'model',
     'stock_model'
@@ -281,7 +283,8 @@ def config(family: str,
     settings['experiment_name'] = f'tiny_{family}_{os.getpid()}_{next(_RUNS)}'
     path = Path(work_dir) / 'source' / f'tiny_{family}.py'
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_source(family, _merged(settings, overrides)))
+    # Whole or not at all: two processes may write and read it at once.
+    write_whole(path, _source(family, _merged(settings, overrides)))
     return Config.fromfile(path)
 
 
