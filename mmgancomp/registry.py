@@ -47,7 +47,7 @@ HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
     f'{SCOPE}.runtime.stages'
 ])
-LOOPS = _child(stock.LOOPS, [])
+LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
 METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
 # Runner.wrap_model asks the root registry, which looks no deeper than its

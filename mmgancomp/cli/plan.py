@@ -68,6 +68,7 @@ def _plan(config: Any) -> dict[str, Any]:
         context_of,
         load_weights,
         prepare_hooks,
+        prepare_loop,
     )
     from mmgancomp.runtime.record import count_parameters
     check_entries(config)
@@ -80,7 +81,10 @@ def _plan(config: Any) -> dict[str, Any]:
         for name, network in context.networks.items()
     }
     hooks = prepare_hooks(config, context)
+    loop = prepare_loop(config, context, hooks)
     mechanisms = [row for hook in hooks for row in hook.describe()]
+    if loop is not None:
+        mechanisms += loop.describe()
     for row in mechanisms:
         if 'ticks' in row:
             optimizer = context.networks[row['network']].optimizer
@@ -148,8 +152,12 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')
     for row in document['mechanisms']:
-        _show_masks(console, row, layers) if row[
-            'mechanism'] == 'sparsity' else _show_stage(console, row)
+        if row['mechanism'] == 'sparsity':
+            _show_masks(console, row, layers)
+        elif row['mechanism'] == 'lottery':
+            _show_rounds(console, row)
+        else:
+            _show_stage(console, row)
 
 
 def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
@@ -163,7 +171,12 @@ def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
     console.print(f'\n[bold]{row["network"]}[/bold] {kept} '
                   f'in {len(row["layers"])} layers: {row["granularity"]}, '
                   f'{row["criterion"]}, {row["allocation"]}')
-    if len(ticks) == 1:
+    if row['kept_by_round']:
+        console.print(f'  {row["schedule"]} before each round; kept after '
+                      'round 1, 2, …:')
+        console.print('  ' + '  '.join(f'{n:,}'
+                                       for n in row['kept_by_round']))
+    elif len(ticks) == 1:
         console.print(f'  {row["schedule"]} after update {ticks[0]:,} '
                       f'(iteration {when[0]:,})')
     else:
@@ -182,6 +195,16 @@ def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
         if row['kept'] is not None and not row['exact_layers']:
             console.print('  ≈: all layers compete, so the shares follow '
                           'the weights; shown for those at the start')
+
+
+def _show_rounds(console: Any, row: dict[str, Any]) -> None:
+    first = (f'the dense training of {row["dense"]}' if row['dense'] else
+             f'dense training for {row["dense_iterations"]:,} iterations')
+    back = ', '.join(f'{name} from {source}'
+                     for name, source in row['rewind'].items())
+    console.print(f'\nLottery tickets: {first}, then {row["rounds"]} rounds '
+                  f'of {row["round_iterations"]:,} iterations;\n  each starts '
+                  f'with {back}')
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmgancomp.errors import ConfigError, closest
-from mmgancomp.registry import HOOKS, SCOPE
+from mmgancomp.registry import HOOKS, LOOPS, SCOPE
 from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
+
+from .context import Part, RunShape
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 __all__ = [
-    'check_entries', 'check_hooks', 'local_path', 'our_entries', 'run_length'
+    'check_entries', 'check_hooks', 'local_path', 'our_entries', 'our_loop',
+    'run_length', 'run_shape'
 ]
 
 
@@ -124,7 +127,7 @@ def check_entries(config: Config) -> None:
             hooks has no length, or ``load_from`` cannot be read.
     """
     check_hooks(config)
-    if our_entries(config):
+    if our_entries(config) or our_loop(config):
         run_length(config)
     path = local_path(config.get('load_from'))
     if path is None:
@@ -154,9 +157,47 @@ def run_length(config: Config) -> int:
     Raises:
         ConfigError: If the config does not say.
     """
-    length = (config.get('train_cfg') or {}).get('max_iters')
+    return run_shape(config).iterations
+
+
+def run_shape(config: Config) -> RunShape:
+    """The parts of the run, as its loop will make them.
+
+    Raises:
+        ConfigError: If the config does not say how long it is, or names a
+            loop of our scope that there is not.
+    """
+    options = dict(config.get('train_cfg') or {})
+    loop = our_loop(config)
+    length = options.get('max_iters')
     if type(length) is not int or length < 1:
         raise ConfigError.at(
             'train_cfg.max_iters', length,
             'write the number of iterations; MMagic trains GANs by iteration')
-    return length
+    if loop is None:
+        return RunShape((Part(0, length), ))
+    return loop.read(options).shape
+
+
+def our_loop(config: Config) -> Any:
+    """The class of the run's loop if it is one of ours, else None.
+
+    Raises:
+        ConfigError: If there is no loop of that name.
+    """
+    options = config.get('train_cfg') or {}
+    LOOPS.import_from_location()
+    known = LOOPS.module_dict
+    kind = options.get('type')
+    if kind in known.values():
+        return kind
+    if not isinstance(kind, str):
+        return None
+    scope, _, name = kind.rpartition('.')
+    if scope == SCOPE and name in known:
+        return known[name]
+    if scope == SCOPE or name in known:
+        raise ConfigError.at(
+            'train_cfg.type', kind, 'no such loop; ' +
+            closest(kind, [f'{SCOPE}.{n}' for n in known]))
+    return None
