@@ -33,13 +33,15 @@ class Fixed(Schedule):
         shuffle: Whether each layer keeps as many weights (or groups) as in
             the ticket, but at random positions: the control that tells
             whether more than the layers' densities matters.
+        shuffle_seed: Another number, another draw.
     """
 
     wants_density = False
 
     def __init__(self, ticket: str | None = None, values: bool = False,
-                 shuffle: bool = False) -> None:
+                 shuffle: bool = False, shuffle_seed: int = 0) -> None:
         self.ticket, self.values, self.shuffle = ticket, values, shuffle
+        self.shuffle_seed = shuffle_seed
         self.weights_needed = ticket is None
 
     @property
@@ -61,6 +63,11 @@ class Fixed(Schedule):
                 raise ConfigError.at(
                     f'{key}.{option}', value,
                     'there is no ticket to take anything from; name one')
+        if type(self.shuffle_seed) is not int or (self.shuffle_seed
+                                                  and not self.shuffle):
+            raise ConfigError.at(
+                f'{key}.shuffle_seed', self.shuffle_seed,
+                'write a whole number, and shuffle=True beside it')
         self._masks: dict[str, Tensor] | None = None
         self._state: dict[str, Tensor] = {}
         if self.ticket is not None:
@@ -104,7 +111,7 @@ class Fixed(Schedule):
 
     def _shuffled(self, masked: MaskedNetwork) -> dict[str, Tensor]:
         cut = build_granularity(self._granularity)
-        noise, shuffled = Random(self.seed), {}
+        noise, shuffled = Random(self.seed + self.shuffle_seed), {}
         for layer in masked.layers:
             mask = self._masks[layer.name]
             groups = cut.reduce(mask.float(), layer) > 0
