@@ -323,7 +323,8 @@ class RunState:
         Args:
             extra: More about it, as plain values.
         """
-        self._past.append({**self._model(), **extra})
+        # A copy: what mechanisms tell may be lists that they go on with.
+        self._past.append(to_plain({**self._model(), **extra}))
         self._round = None
 
     def closed(self, number: int) -> bool:
