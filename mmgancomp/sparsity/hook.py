@@ -135,10 +135,11 @@ class SparsityHook(CompressionHook):
                 context.family, context.updates(network.optimizer),
                 context.seed, network.ema is not None, context.rounds)
             masked = build_masked(settings, network.module, options.key)
-            wrapper = context.wrappers[network.optimizer]
+            optimizer = context.wrappers[network.optimizer].optimizer
+            settings.schedule.suits(settings, masked, optimizer, options.key)
             self._pruned[name] = _Pruned(network, settings, masked,
                                          frozenset(settings.schedule.ticks()),
-                                         wrapper.optimizer)
+                                         optimizer)
 
     def attach(self, state: RunState) -> None:
         for pruned in self._pruned.values():
@@ -198,7 +199,8 @@ class SparsityHook(CompressionHook):
         for name, pruned in self._pruned.items():
             updates = state.updates(pruned.network.optimizer)
             last = max(pruned.ticks, default=0)
-            if updates.clock >= last:
+            # Masks that move have their density, and nothing to grow by.
+            if updates.clock >= last or not pruned.settings.schedule.static:
                 continue
             print_log(
                 f'{name}: {updates.clock} updates were made instead of '

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
@@ -12,6 +13,9 @@ from mmgancomp.runtime.times import Time, resolve_time
 
 from .masked import MaskedNetwork
 from .registry import SCHEDULES
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 __all__ = ['AGP', 'OneShot', 'Schedule']
 
@@ -93,6 +97,21 @@ class Schedule(ABC):
 
         Raises:
             ConfigError: If it is of another network.
+        """
+
+    def suits(self, settings: Settings, masked: MaskedNetwork,  # noqa: B027
+              optimizer: Optimizer, key: Callable[[str], str]) -> None:
+        """Check the schedule against what it is combined with.
+
+        Args:
+            settings: All settings of the network.
+            masked: The network.
+            optimizer: The optimizer that trains it.
+            key: Option → its config key, for errors.
+
+        Raises:
+            ConfigError: If an option would have no effect, or needs
+                something that isn't there.
         """
 
     @abstractmethod

@@ -213,6 +213,17 @@ def test_a_frozen_layer_keeps_its_mask_and_no_gradient_at_all_is_told():
     assert not torch.equal(masked.masks['1.weight'], before['1.weight'])
 
 
+def test_a_layer_never_drops_all_that_it_has():
+    conv, masked = network(weight=[0, .2, 0], mask=[0, 1, 0],
+                           gradient=[9, 0, 0])
+    schedule().change(masked, 1)
+    assert state(conv, masked) == ([0, 1, 0], [0, .2, 0])
+    conv, masked = network(weight=[.1, .2, 0], mask=[1, 1, 0],
+                           gradient=[0, 0, 9])
+    schedule(drop_fraction=1, min_drop_fraction=1).change(masked, 1)
+    assert state(conv, masked) == ([0, 1, 1], [0, .2, 0])
+
+
 def test_a_dense_network_is_left_alone():
     conv, masked = network(mask=[1] * 8)
     schedule(density=1.).change(masked, 1)
@@ -310,9 +321,10 @@ def test_counts_never_change_and_groups_stay_whole(data, granularity, growth,
             assert torch.equal(weight[new & old], kept[name][new & old])
             if exclude and granularity == 'element' and not bool(old.all()):
                 # Nothing came back, so as many are new as were dropped.
-                share = made.fraction_at(tick)
-                wanted = min(math.ceil(share * int(old.sum()) - 1e-9),
+                share, count = made.fraction_at(tick), int(old.sum())
+                wanted = min(math.ceil(share * count - 1e-9), count - 1,
                              int((~old).sum()))
+                wanted = max(wanted, 0)
                 assert int((new & ~old).sum()) == wanted
 
 

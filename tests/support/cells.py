@@ -16,9 +16,14 @@ from allpairspy import AllPairs
 from mmgancomp.sparsity import ALLOCATIONS, CRITERIA, GRANULARITIES, SCHEDULES
 from tests.support import tiny
 
-__all__ = ['CONDITIONS', 'Case', 'covering', 'levels', 'product']
+__all__ = ['CONDITIONS', 'MOVING', 'Case', 'covering', 'levels', 'product']
 
 CONDITIONS = ('plain', 'accumulation', 'amp', 'resume', 'two processes')
+MOVING = {
+    'AGP': dict(type='AGP', interval=1, end='end'),
+    'DropAndGrow': dict(type='DropAndGrow', interval=1)
+}
+"""Schedules that go on changing masks, as often as they can."""
 UPDATES = 8
 """Iterations of a run; every network gets at least two updates."""
 
@@ -40,8 +45,9 @@ class Case:
     @property
     def legal(self) -> bool:
         """Whether the config says what is meant (the rest is refused)."""
-        if self.granularity == 'n:m' and (self.schedule == 'AGP'
-                                          or self.allocation != 'uniform'):
+        if self.granularity == 'n:m' and (
+                not SCHEDULES.get(self.schedule).any_pattern
+                or self.allocation != 'uniform'):
             return False
         # Fixed takes its masks as they are: no other option goes with it.
         return self.schedule != 'Fixed' or (
@@ -77,9 +83,7 @@ class Case:
         else:
             options['density'] = 0.25
             options['allocation'] = self.allocation
-        options['schedule'] = dict(
-            type='AGP', interval=1, end='end') if (
-                self.schedule == 'AGP') else 'OneShot'
+        options['schedule'] = MOVING.get(self.schedule, 'OneShot')
         return options
 
 
@@ -97,10 +101,16 @@ def _odd_layers(model: Any, role: str) -> list[str]:
 
 
 def levels() -> dict[str, list[str]]:
-    """Factor → its levels, from the registries."""
+    """Factor → its levels, from the registries.
+
+    Schedules that act between rounds need a loop of their own, and are
+    tested with it.
+    """
     return dict(
         family=list(tiny.FAMILIES),
-        schedule=sorted(SCHEDULES.module_dict),
+        schedule=sorted(name
+                        for name, schedule in SCHEDULES.module_dict.items()
+                        if not schedule.by_rounds),
         criterion=sorted(CRITERIA.module_dict),
         allocation=sorted(ALLOCATIONS.module_dict),
         granularity=sorted(GRANULARITIES.module_dict),

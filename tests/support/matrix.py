@@ -121,4 +121,19 @@ def _wrong_counts(case: Case, role: str, name: str, masked: MaskedNetwork,
         counts = watch.kept[name]
         if not counts[0] > counts[-1]:
             faults.append(f'{name} was not pruned gradually: {counts}')
+    if case.schedule == 'DropAndGrow':
+        faults += _unmoved(name, masked, watch)
+    return faults
+
+
+def _unmoved(name: str, masked: MaskedNetwork,
+             watch: runs.Watch) -> list[str]:
+    """Masks that move: other positions, as many, and dense moments."""
+    faults = []
+    if len(set(watch.digests[name])) < 2:
+        faults.append(f'{name}: the masks did not move')
+    if len(set(watch.kept[name])) > 1:
+        faults.append(f'{name}: the count moved: {watch.kept[name]}')
+    if name not in watch.dense:
+        faults.append(f'{name}: the moments of pruned weights are zero')
     return faults
