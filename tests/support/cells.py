@@ -21,7 +21,8 @@ __all__ = ['CONDITIONS', 'MOVING', 'Case', 'covering', 'levels', 'product']
 CONDITIONS = ('plain', 'accumulation', 'amp', 'resume', 'two processes')
 MOVING = {
     'AGP': dict(type='AGP', interval=1, end='end'),
-    'DropAndGrow': dict(type='DropAndGrow', interval=1)
+    'DropAndGrow': dict(type='DropAndGrow', interval=1),
+    'IMP': 'IMP'
 }
 """Schedules that go on changing masks, as often as they can."""
 UPDATES = 8

@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import Runner
 
 from mmgancomp import families
-from mmgancomp.sparsity import MaskedNetwork
+from mmgancomp.sparsity import SCHEDULES, MaskedNetwork
 from mmgancomp.sparsity.packed import save_packed
 from tests.support import half, runs, tiny  # noqa: F401
 from tests.support.cells import UPDATES, Case
@@ -19,7 +19,7 @@ __all__ = ['build', 'judge', 'run_cell']
 
 
 def build(case: Case, work_dir: Path, *, masks: bool = True,
-          **overrides: Any) -> Any:
+          updates: int = UPDATES, **overrides: Any) -> Any:
     """The config of a cell; ``masks=False`` is its control."""
     # The same ticket each time: a resumed run must not meet another one.
     with torch.random.fork_rng():
@@ -39,11 +39,16 @@ def build(case: Case, work_dir: Path, *, masks: bool = True,
             accumulative_counts=accumulation, clip_grad=dict(max_norm=10.))
         if half_precision:
             wrappers[network.optimizer]['type'] = 'HalfOptimWrapper'
+    if SCHEDULES.get(case.schedule).by_rounds:
+        # The dense training, then four rounds.
+        overrides['train_cfg'] = dict(
+            _delete_=True, type='mmgancomp.LotteryTicketLoop',
+            max_iters=updates // 5, rounds=4)
     return tiny.config(
         case.family,
         work_dir,
-        iterations=UPDATES * accumulation**2,
-        checkpoint=UPDATES * accumulation**2 // 2 + 1,
+        iterations=updates * accumulation**2,
+        checkpoint=updates * accumulation**2 // 2 + 1,
         default_hooks=hooks,
         optim_wrapper=wrappers,
         **overrides)
@@ -117,7 +122,7 @@ def _wrong_counts(case: Case, role: str, name: str, masked: MaskedNetwork,
             faults.append(f'{name}.{key} has a revived weight')
         if not bool(alive.any()):
             faults.append(f'{name}.{key} is empty')
-    if case.schedule == 'AGP' and role == 'generator':
+    if case.schedule in ('AGP', 'IMP') and role == 'generator':
         counts = watch.kept[name]
         if not counts[0] > counts[-1]:
             faults.append(f'{name} was not pruned gradually: {counts}')

@@ -12,10 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.support.cells import UPDATES
+
 __all__ = ['start', 'results']
 
 
-def start(cases: list[Any], folder: Path) -> list[subprocess.Popen]:
+def start(cases: list[Any], folder: Path,
+          updates: int = UPDATES) -> list[subprocess.Popen]:
     """Start two processes that train the cases one after the other."""
     (folder / 'cases.json').write_text(json.dumps([asdict(c) for c in cases]))
     with socket.socket() as probe:
@@ -37,7 +40,7 @@ def start(cases: list[Any], folder: Path) -> list[subprocess.Popen]:
             processes.append(
                 subprocess.Popen(
                     [sys.executable, '-m', 'tests.support.ranks',
-                     str(folder)],
+                     str(folder), str(updates)],
                     env=environment,
                     stdout=log,
                     stderr=subprocess.STDOUT))
@@ -118,7 +121,7 @@ def _pixels(batch: Any) -> bytes:
     return b''.join(image.numpy().tobytes() for image in images)
 
 
-def _work(folder: Path) -> None:
+def _work(folder: Path, updates: int) -> None:
     import torch
     from mmengine.dist import barrier, get_rank
 
@@ -132,16 +135,16 @@ def _work(folder: Path) -> None:
         case = Case(**entry)
         compare, watch = _compare_hook(), runs.Watch()
         if get_rank() == 0:
-            config = matrix.build(case, folder / str(case))
+            config = matrix.build(case, folder / str(case), updates=updates)
         barrier()
-        config = matrix.build(case, folder / str(case),
+        config = matrix.build(case, folder / str(case), updates=updates,
                               env_cfg=dict(cudnn_benchmark=False))
         barrier()
         config.launcher = 'pytorch'
         runner = runs.train(config, watch, compare)
         found = compare.faults + matrix.judge(case, runner, watch)
-        if compare.compared == 0:
-            found.append('nothing was compared')
+        if compare.compared < updates:
+            found.append(f'{compare.compared} updates were compared')
         found += _crossing(case, folder / str(case), runner)
         faults[str(case)] = found
     if get_rank() == 0:
@@ -154,11 +157,11 @@ def _crossing(case: Any, folder: Path, runner: Any) -> list[str]:
 
     from mmgancomp import families
     from tests.support import tiny
-    saved = torch.load(
-        folder / 'iter_8.pth', weights_only=True) if (
-            folder / 'iter_8.pth').is_file() else None
-    if saved is None:
+    written = sorted(folder.rglob('iter_*.pth'),
+                     key=lambda path: path.stat().st_mtime_ns)
+    if not written:
         return ['no checkpoint was written']
+    saved = torch.load(written[-1], weights_only=True)
     faults = []
     alone = tiny.model(case.family)
     try:
@@ -185,4 +188,4 @@ def _join(folder: Path) -> None:
 
 
 if __name__ == '__main__':
-    _work(Path(sys.argv[1]))
+    _work(Path(sys.argv[1]), int(sys.argv[2]))
