@@ -11,8 +11,9 @@ from tests.support import kill, runs, tiny
 pytestmark = pytest.mark.slow
 
 LENGTH, ROUNDS, EVERY = 6, 3, 2
-LAST_POINT = LENGTH * (ROUNDS + 1) - EVERY
-LAST = f'round_{ROUNDS:02d}/iter_{LENGTH * (ROUNDS + 1)}.pth'
+LATE = 2
+TOTAL = LENGTH + ROUNDS * (LENGTH - LATE)
+LAST = f'round_{ROUNDS:02d}/iter_{TOTAL}.pth'
 
 
 def config(folder):
@@ -30,7 +31,7 @@ def config(folder):
             type='mmgancomp.LotteryTicketLoop',
             max_iters=LENGTH,
             rounds=ROUNDS,
-            rewind='late_2'),
+            rewind=f'late_{LATE}'),
         default_hooks=dict(
             sparsity=sparsity, checkpoint=dict(max_keep_ckpts=1)))
     return Path(built.filename)
@@ -55,7 +56,7 @@ def test_it_ends_as_the_uninterrupted_one(draw, path, whole, tmp_path):
     # After a checkpoint, and then at any point up to about the next one.
     chance = random.Random(draw)
     kill.kill_after(
-        kill.OURS, path, broken, chance.randrange(0, LAST_POINT, EVERY),
+        kill.OURS, path, broken, chance.randrange(0, TOTAL - EVERY, EVERY),
         delay=chance.uniform(0, .3))
     assert not (broken / LAST).exists()
     kill.run(kill.OURS, path, broken, '--resume')
