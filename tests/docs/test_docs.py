@@ -269,7 +269,7 @@ def test_defaults_are_those_of_the_schedules():
 
 
 @pytest.mark.parametrize('registry', [
-    'HOOKS', 'LOOPS', 'DATASETS', 'METRICS', 'MODEL_WRAPPERS'
+    'HOOKS', 'LOOPS', 'MODELS', 'DATASETS', 'METRICS', 'MODEL_WRAPPERS'
 ])
 def test_every_component_is_described(registry):
     found = getattr(mmgancomp.registry, registry)

@@ -238,6 +238,36 @@ FIXED = [
           f'{G}.schedule.ticket', None, 'name a ticket, or load a pruned'),
 ]
 
+GROWTH = f'{G}.schedule'
+GROWING = [
+    Wrong('masks that would never move',
+          schedule('DropAndGrow'), f'{GROWTH}.interval', 1000,
+          'from update 0 to 5 of 5 no interval of 1000 ends'),
+    Wrong('growth by nothing known',
+          schedule('DropAndGrow', interval=2, growth='gradients'),
+          f'{GROWTH}.growth', 'gradients', "did you mean 'gradient'?"),
+    Wrong('growth by a momentum that is not there',
+          dict(optim_wrapper=dict(generator=dict(
+              optimizer=dict(_delete_=True, type='SGD', lr=.1))),
+               **schedule('DropAndGrow', interval=2, growth='momentum')),
+          f'{GROWTH}.growth', 'momentum', "or write growth='gradient'"),
+    Wrong('more to drop than there is',
+          schedule('DropAndGrow', interval=2, drop_fraction=2),
+          f'{GROWTH}.drop_fraction', 2, 'write a share from 0 to 1'),
+    Wrong('n:m masks that would move',
+          generator(granularity='2:4',
+                    schedule=dict(type='DropAndGrow', interval=2)),
+          f'{G}.granularity', '2:4', "use schedule='OneShot'"),
+    Wrong('draw by chance and by magnitude',
+          half(criterion='magnitude', schedule=dict(
+              type='DropAndGrow', interval=2, init_draw='bernoulli')),
+          f'{GROWTH}.init_draw', 'bernoulli', 'leave criterion out'),
+    Wrong('average that ignores masks',
+          dict(model=dict(ema_config=dict(type='mmgancomp.SEMA',
+                                          rule='plain')), **half()),
+          'model.ema_config.rule', 'plain', 'would not stay sparse'),
+]
+
 PLACES = [
     Wrong('hook in the list of custom hooks',
           dict(custom_hooks=[
@@ -368,5 +398,5 @@ NEIGHBOURS = [
 
 CASES = [
     *NEIGHBOURS, *NETWORKS, *DENSITIES, *GRANULARITIES, *NAMES, *LAYERS,
-    *TIMES, *FIXED, *PLACES, *RUN, *STAGE
+    *TIMES, *FIXED, *GROWING, *PLACES, *RUN, *STAGE
 ]
