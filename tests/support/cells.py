@@ -102,16 +102,10 @@ def _odd_layers(model: Any, role: str) -> list[str]:
 
 
 def levels() -> dict[str, list[str]]:
-    """Factor → its levels, from the registries.
-
-    Schedules that act between rounds need a loop of their own, and are
-    tested with it.
-    """
+    """Factor → its levels, from the registries."""
     return dict(
         family=list(tiny.FAMILIES),
-        schedule=sorted(name
-                        for name, schedule in SCHEDULES.module_dict.items()
-                        if not schedule.by_rounds),
+        schedule=sorted(SCHEDULES.module_dict),
         criterion=sorted(CRITERIA.module_dict),
         allocation=sorted(ALLOCATIONS.module_dict),
         granularity=sorted(GRANULARITIES.module_dict),

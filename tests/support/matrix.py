@@ -39,16 +39,18 @@ def build(case: Case, work_dir: Path, *, masks: bool = True,
             accumulative_counts=accumulation, clip_grad=dict(max_norm=10.))
         if half_precision:
             wrappers[network.optimizer]['type'] = 'HalfOptimWrapper'
+    iterations = updates * accumulation**2
     if SCHEDULES.get(case.schedule).by_rounds:
-        # The dense training, then four rounds.
+        # The dense training, then rounds, in as many iterations together.
+        rounds = 4 if updates >= 40 else 1
         overrides['train_cfg'] = dict(
             _delete_=True, type='mmgancomp.LotteryTicketLoop',
-            max_iters=updates // 5, rounds=4)
+            max_iters=iterations // (rounds + 1), rounds=rounds)
     return tiny.config(
         case.family,
         work_dir,
-        iterations=updates * accumulation**2,
-        checkpoint=updates * accumulation**2 // 2 + 1,
+        iterations=iterations,
+        checkpoint=iterations // 2 + 1,
         default_hooks=hooks,
         optim_wrapper=wrappers,
         **overrides)
@@ -76,7 +78,7 @@ def run_cell(case: Case, work_dir: Path,
             runs.resume_from(config, work_dir / 'whole', point), watch)
         ends = [
             runs.training_state(
-                runs.load(work_dir / part / f'iter_{UPDATES}.pth'))
+                runs.load(runs.checkpoint(work_dir / part, UPDATES)))
             for part in ('whole', 'resumed')
         ]
         assert runs.differences(*ends) == []

@@ -15,7 +15,8 @@ from mmgancomp import families
 from mmgancomp.sparsity import MaskedNetwork
 
 __all__ = [
-    'Watch', 'differences', 'load', 'resume_from', 'train', 'training_state'
+    'Watch', 'checkpoint', 'differences', 'load', 'resume_from', 'train',
+    'training_state'
 ]
 
 
@@ -96,16 +97,25 @@ def train(config: Any, *hooks: Hook) -> Runner:
     return runner
 
 
+def checkpoint(work_dir: Path, iteration: int) -> Path:
+    """The checkpoint of an iteration, in whatever round it lies."""
+    return next(work_dir.rglob(f'iter_{iteration}.pth'))
+
+
 def resume_from(config: Any, source: Path, iteration: int) -> Any:
     """Make ``config`` go on from one checkpoint of another work folder.
 
     As after a kill: the later checkpoints are not there.
     """
     folder = Path(config.work_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f'iter_{iteration}.pth'
-    shutil.copy(source / name, folder / name)
-    (folder / 'last_checkpoint').write_text(str(folder / name))
+    found = checkpoint(source, iteration)
+    copy = folder / found.relative_to(source)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(found, copy)
+    if (source / 'snapshots').is_dir():
+        shutil.copytree(source / 'snapshots', folder / 'snapshots',
+                        dirs_exist_ok=True)
+    (folder / 'last_checkpoint').write_text(str(copy))
     config.resume = True
     return config
 
