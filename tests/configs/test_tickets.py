@@ -21,7 +21,7 @@ from mmgancomp.runtime.record import read_record
 from mmgancomp.sparsity import MaskedNetwork
 from mmgancomp.sparsity.ticket import read_ticket
 from tests.support.pages import blocks
-from tests.support.pictures import random_images
+from tests.support.pictures import shortened
 from tests.support.runs import Watch
 from tests.support.tiny import STOCK_WARNINGS
 from tests.support.variants import finished_run
@@ -96,39 +96,12 @@ def test_the_papers_networks_are_among_them():
     assert set(PUBLISHED) <= {counts(path)[0] for path in ROUNDS}
 
 
-def shortened(path: Path, folder: Path, rounds: bool) -> dict:
-    """What makes a config train for one update of the generator."""
-    config = load_config(str(path))
-    random_images(config, folder / 'data')
-    config.merge_from_dict({
-        'work_dir': str(folder / 'run'),
-        'train_dataloader.batch_size': 2,
-        'train_dataloader.num_workers': 0,
-        'train_dataloader.persistent_workers': False,
-        'train_cfg.max_iters': config.model.get('discriminator_steps', 1),
-        'train_cfg.val_interval': 100,
-        'default_hooks.checkpoint.save_last': False,
-        # They look at metrics, and there is no validation.
-        'default_hooks.checkpoint.save_best': None,
-        'custom_hooks': [],
-        'param_scheduler': None,
-        **{
-            f'{part}_{key}': None
-            for part in ('val', 'test')
-            for key in ('dataloader', 'cfg', 'evaluator')
-        }
-    })
-    config.default_hooks.checkpoint.pop('rule', None)
-    if rounds:
-        config.merge_from_dict({'train_cfg.rounds': 1})
-    return config
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('path', ROUNDS, ids=lambda p: p.stem)
 def test_a_round_at_full_size(path, tmp_path):
     """Dense, then the first round: both take a step, the second is sparse."""
-    config = shortened(path, tmp_path, rounds=True)
+    config = shortened(load_config(str(path)), tmp_path)
+    config.train_cfg.rounds = 1
     watch = Watch()
     runner = Runner.from_cfg(config)
     runner.register_hook(watch)
@@ -159,7 +132,7 @@ def test_the_transfer_at_full_size(tmp_path):
     source, = (p for p in ROUNDS if p.stem.partition('_')[2]
                == 'sngan_lr2e-4-ndisc5-1xb64_cifar10-32x32')
     found = finished_run(load_config(str(source)), tmp_path / 'source')
-    config = shortened(TRANSFER, tmp_path, rounds=False)
+    config = shortened(load_config(str(TRANSFER)), tmp_path)
     ticket = str(found / 'round_05/ticket.safetensors')
     config.merge_from_dict({
         'load_from': str(found / 'snapshots/theta0.pth'),

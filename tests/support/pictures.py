@@ -1,4 +1,4 @@
-"""Random images for configs whose data nobody has at hand."""
+"""Configs at full size, cut short, on random images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ['random_images']
+__all__ = ['random_images', 'shortened']
 
 
 def _save(path: Path, height: int, width: int) -> None:
@@ -53,3 +53,36 @@ def random_images(config: Any, folder: Path) -> None:
     for part in parts:
         for name in names:
             _save(folder / part / name, 256, 512 if paired else 256)
+
+
+def shortened(config: Any, folder: Path, updates: int = 1) -> Any:
+    """Make a config train for a few updates of the generator.
+
+    Args:
+        config: It is changed, and returned.
+        folder: Where its data and its work folder go.
+        updates: How many.
+    """
+    random_images(config, folder / 'data')
+    config.merge_from_dict({
+        'work_dir': str(folder / 'run'),
+        # Two: BatchNorm wants several, StyleGAN2's path lengths half of it.
+        'train_dataloader.batch_size': 2,
+        'train_dataloader.num_workers': 0,
+        'train_dataloader.persistent_workers': False,
+        'train_cfg.max_iters': (
+            updates * config.model.get('discriminator_steps', 1)),
+        'train_cfg.val_interval': 100,
+        'default_hooks.checkpoint.save_last': False,
+        # They look at metrics, and there is no validation.
+        'default_hooks.checkpoint.save_best': None,
+        'custom_hooks': [],
+        'param_scheduler': None,
+        **{
+            f'{part}_{key}': None
+            for part in ('val', 'test')
+            for key in ('dataloader', 'cfg', 'evaluator')
+        }
+    })
+    config.default_hooks.checkpoint.pop('rule', None)
+    return config
