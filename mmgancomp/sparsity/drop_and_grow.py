@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -256,7 +257,8 @@ class DropAndGrow(Schedule):
             # With dense moments the optimizer has just moved these too.
             weight.masked_fill_(old.logical_not(), 0)
             new = swap_groups(weight, old,
-                              self._worth(layer, weight, tick, optimizer),
+                              partial(self._worth, layer, weight, tick,
+                                      optimizer),
                               self.fraction_at(tick), masked.granularity,
                               layer, self.exclude_just_dropped)
             masks[layer.name] = new

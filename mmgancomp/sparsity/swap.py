@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -16,7 +17,7 @@ __all__ = ['swap_groups']
 
 def swap_groups(weight: Tensor,
                 mask: Tensor,
-                worth: Tensor,
+                worth: Callable[[], Tensor],
                 share: float,
                 cut: Granularity,
                 layer: MaskableWeight,
@@ -32,7 +33,8 @@ def swap_groups(weight: Tensor,
     Args:
         weight: The layer's weight.
         mask: Its mask, of the same shape.
-        worth: How much each position deserves to grow, same shape.
+        worth: Gives how much each position deserves to grow, same shape;
+            the tensor is used up. Asked last, for the sake of memory.
         share: Share of the kept groups to drop, in [0, 1].
         cut: What is dropped and grown as one piece.
         layer: The layer.
@@ -42,7 +44,8 @@ def swap_groups(weight: Tensor,
     Returns:
         The new mask.
     """
-    alive = cut.reduce(mask.float(), layer) > 0
+    alive = (cut.reduce(mask.float(), layer) > 0
+             if cut.structured else mask.flatten())
     # A product that should be whole may miss it by one bit.
     total = int(alive.count_nonzero())
     count = max(0, min(math.ceil(share * total - 1e-9), total - 1))
@@ -50,7 +53,7 @@ def swap_groups(weight: Tensor,
         count = min(count, int(alive.logical_not().count_nonzero()))
     kept = alive & ~_pick(cut.reduce(weight.abs(), layer), count, alive)
     free = ~(alive if exclude_dropped else kept)
-    grown = _pick(cut.reduce(worth, layer).neg(), count, free)
+    grown = _pick(cut.reduce(worth(), layer).neg_(), count, free)
     return cut.expand(kept | grown, layer, mask.shape)
 
 
