@@ -174,6 +174,9 @@ class LotteryTicketLoop(IterBasedTrainLoop):
         if local:
             self._enter(number)
         elif not self._state.closed(number - 1):
+            # Killed between the hook's checkpoint and ours, which is going
+            # to hold the generators as they are now.
+            self._state.restore_rng()
             self._enter(number - 1)
             self._end(number - 1)
 

@@ -429,6 +429,31 @@ def test_resumed_within_and_between_rounds_is_bit_equal(
     assert models(whole_run) == models(tmp_path)
 
 
+def test_killed_between_the_last_iteration_and_the_end_of_a_round(
+        tmp_path, whole_run, monkeypatch):
+    """The hook has saved, the round is not in the record yet."""
+    from mmgancomp.sparsity.lottery import LotteryTicketLoop
+
+    class Killed(Exception):
+        pass
+
+    def kill(loop, number):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(LotteryTicketLoop, '_end', kill)
+        runs.train(config(tmp_path, checkpoint=2))
+    assert (tmp_path / 'last_checkpoint').read_text().endswith('iter_4.pth')
+    built = config(tmp_path, checkpoint=2)
+    built.resume = True
+    runs.train(built)
+    ends = [runs.training_state(
+        runs.load(folder / 'round_02' / 'iter_12.pth'))
+        for folder in (whole_run, tmp_path)]
+    assert runs.differences(*ends) == []
+    assert models(whole_run) == models(tmp_path)
+
+
 def test_a_missing_snapshot_is_named(tmp_path):
     built = config(tmp_path, checkpoint=2)
     runs.train(built)
