@@ -169,14 +169,14 @@ def run_shape(config: Config) -> RunShape:
     """
     options = dict(config.get('train_cfg') or {})
     loop = our_loop(config)
+    if loop is not None:
+        return loop.read(options).shape
     length = options.get('max_iters')
     if type(length) is not int or length < 1:
         raise ConfigError.at(
             'train_cfg.max_iters', length,
             'write the number of iterations; MMagic trains GANs by iteration')
-    if loop is None:
-        return RunShape((Part(0, length), ))
-    return loop.read(options).shape
+    return RunShape((Part(0, length), ))
 
 
 def our_loop(config: Config) -> Any:
