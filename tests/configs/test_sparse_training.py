@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 
@@ -22,6 +23,13 @@ pytestmark = STOCK_WARNINGS
 FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'stu_gan'
 ALL = sorted(FOLDER.glob('*.py'))
 CHEAP = ('digits', 'sngan_lr2e-4-ndisc5-1xb64_cifar10')
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Full-size models go at once, not when Python next looks for cycles."""
+    yield
+    gc.collect()
 
 
 def promised(path: Path) -> tuple[dict[str, list[int]], int]:

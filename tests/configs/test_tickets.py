@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,13 @@ README = FOLDER / 'README.md'
 ROUNDS = sorted(FOLDER.glob('gan-lth-impg_*.py'))
 TRANSFER, = FOLDER.glob('gan-lth-transfer_*.py')
 CHEAP = ('digits', 'sngan_lr2e-4-ndisc5-1xb64_cifar10')
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Full-size models go at once, not when Python next looks for cycles."""
+    yield
+    gc.collect()
 
 # The paper's networks: kept after rounds 1 to 10.
 PUBLISHED = {
