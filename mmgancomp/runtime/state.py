@@ -19,6 +19,7 @@ from .context import RunContext
 from .fingerprint import differences
 from .plain import history_from_plain, history_to_plain, to_plain
 from .record import count_parameters, versions, write_record
+from .structure import recorded, saved
 from .update import OptimizerUpdates
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class RunState:
             'family': self.context.family.state(model),
             'message_hub': history_to_plain(scalars),
             'wall_s': self._seconds(),
+            **saved(self.context.networks.values()),
             **{
                 key: mechanism.state_dict()
                 for key, mechanism in self._mechanisms.items()
@@ -309,6 +311,7 @@ class RunState:
             'networks': {
                 name: {
                     **count_parameters(network.module),
+                    **recorded(network),
                     **summaries.get(name, {})
                 }
                 for name, network in context.networks.items()
