@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,7 +139,10 @@ def _build(network: Mapping[str, Any], chosen: NetworkPlan,
         raise ConfigError.at(f'{key}.network.type', network['type'],
                              str(error)) from None
     try:
-        built = MODELS.build(narrowed, default_args=dict(given) or None)
+        with warnings.catch_warnings():
+            # Layers without channels are found below.
+            warnings.filterwarnings('ignore', 'Initializing zero-element')
+            built = MODELS.build(narrowed, default_args=dict(given) or None)
     except Exception as error:
         reason = (str(error).strip().splitlines() or ['no reason given'])[0]
         raise _too_narrow(network, chosen, key,
