@@ -57,6 +57,7 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     key = TYPE if part is None else f'model.{part}'
     kind = _stock_class(network, key)
     _check_names(kind, given, key)
+    _check_agreement(network, given, key)
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
     note(built, chosen.entry())
@@ -109,6 +110,25 @@ def _check_names(kind: Any, given: Mapping[str, Any], key: str) -> None:
         if name not in parameters:
             raise ConfigError.at(f'{key}.{name}', value,
                                  'no such option; ' + closest(name, _OPTIONS))
+
+
+def _check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],
+                     key: str) -> None:
+    """What is said outside and inside of ``network`` must be the same."""
+    for name, value in given.items():
+        inside = network.get(name, value)
+        if inside == value:
+            continue
+        if value is None:
+            # The model looks at its networks' configs, not inside of them.
+            raise ConfigError.at(
+                f'model.{name}', None,
+                f'write {inside!r}, as the narrowed network has it: the '
+                'model does not see it there')
+        raise ConfigError.at(
+            f'{key}.{name}', value,
+            f'the network says {inside!r}; options of the network belong '
+            'into its config alone (is _delete_=True missing?)')
 
 
 def _chosen(divisor: Any, plan: Any, part: str | None,

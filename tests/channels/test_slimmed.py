@@ -68,8 +68,7 @@ def test_what_the_model_hands_over_is_passed_on():
     config = {k: v for k, v in DCGAN.items() if k != 'noise_size'}
     built = build(dict(noise_size=5), network=config, divisor=2)
     assert built.noise_size == 5
-    # As in MMEngine, what the config says is stronger.
-    assert build(dict(noise_size=5), network=DCGAN, divisor=2).noise_size == 8
+    assert build(dict(noise_size=8), network=DCGAN, divisor=2).noise_size == 8
 
 
 def test_divisor_one_is_the_stock_network():
@@ -119,6 +118,11 @@ def test_the_config_given_is_left_as_it_is():
           divisor=2), 'network.type = .*: is narrowed already'),
     (dict(network=dict(type='PixelNorm'), divisor=2),
      "network.type = 'PixelNorm': no family has a method 'narrow'"),
+    # Without _delete_=True the entries of the stock network stay.
+    (dict(network=DCGAN, divisor=2, base_channels=64),
+     'Slimmed.base_channels = 64: the network says 32; .*_delete_=True'),
+    (dict(network=BIGGAN, divisor=1, num_classes=None),
+     'model.num_classes = None: write 3, as the narrowed network has it'),
     # The last stages would have 4, 2, 1 and 0 channels.
     (dict(network=dict(DCGAN, output_scale=64, base_channels=4), divisor=1),
      r'divisor = 1: DCGANGenerator cannot be built .*would be \('),
@@ -183,6 +187,20 @@ def test_weights_load_strictly_in_the_ordinary_config(family, tmp_path):
     stock.load_state_dict(slimmed.state_dict(), strict=True)
     for network in families.of(slimmed).networks(slimmed).values():
         assert noted(network.module) == dict(divisor=2)
+
+
+@pytest.mark.parametrize('kind,said', [
+    ('mmgancomp.Slimed', "no such network; did you mean 'mmgancomp.Slimmed'"),
+    ('Slimmed', "write 'mmgancomp.Slimmed'"),
+])
+def test_a_misspelt_builder(kind, said, tmp_path, capsys):
+    config = slim.config('dcgan', tmp_path)
+    path = Path(config.filename)
+    path.write_text(path.read_text().replace('mmgancomp.Slimmed', kind))
+    for command in 'plan', 'train':
+        assert main([command, str(path)]) == 2
+        assert (f'error: model.generator.type = {kind!r}: {said}'
+                in capsys.readouterr().err)
 
 
 # -- loading in runs ---------------------------------------------------------
