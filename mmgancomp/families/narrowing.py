@@ -8,7 +8,9 @@ from typing import Any
 
 from .base import Family
 
-__all__ = ['narrow_base', 'network_class', 'stock_class', 'width']
+__all__ = [
+    'narrow_base', 'narrow_options', 'network_class', 'stock_class', 'width'
+]
 
 
 def network_class(config: Mapping[str, Any]) -> Any:
@@ -51,14 +53,24 @@ def width(full: int, divisor: int) -> int:
 
 def narrow_base(kind: type, config: Mapping[str, Any],
                 divisor: int) -> dict[str, Any]:
-    """Divide ``base_channels``, of which a class makes all its widths.
+    """Divide ``base_channels``, of which a class makes all its widths."""
+    return narrow_options(kind, config, divisor, 'base_channels')
+
+
+def narrow_options(kind: type, config: Mapping[str, Any], divisor: int,
+                   *names: str) -> dict[str, Any]:
+    """Divide the options of a class that are widths.
 
     Args:
         kind: The class.
-        config: Its config, or one that leaves the option at its default.
+        config: Its config; what it leaves out has the class's default.
         divisor: What to divide by.
+        *names: The options; those that the class does not have are skipped.
     """
-    full = config.get('base_channels')
-    if full is None:
-        full = inspect.signature(kind).parameters['base_channels'].default
-    return {**config, 'base_channels': width(full, divisor)}
+    parameters = inspect.signature(kind).parameters
+    narrowed = dict(config)
+    for name in names:
+        if name in parameters:
+            full = config.get(name, parameters[name].default)
+            narrowed[name] = width(full, divisor)
+    return narrowed

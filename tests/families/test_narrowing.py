@@ -256,13 +256,13 @@ def test_stylegan2_options_reach_every_layer():
 
 @pytest.mark.parametrize('name', tiny.FAMILIES)
 @pytest.mark.parametrize('part', ['generator', 'discriminator'])
-def test_names_stay_stock_and_forwards_run(name, part):
-    model = tiny.model(name, narrow=name != 'stylegan2')
-    config = dict(model._gen_cfg if part == 'generator' else model._disc_cfg)
+def test_names_stay_stock_and_forwards_run(name, part, tmp_path):
+    wide = name == 'stylegan2'
+    model = tiny.model(name, narrow=not wide)
+    config = tiny.config(name, tmp_path, narrow=not wide).model[part].to_dict()
     if name == 'dcgan' and part == 'generator':
         config['noise_size'] = model.noise_size  # the model hands it over
-    divisor = 32 if name == 'stylegan2' else 2
-    narrow = build(config, divisor, 'cpu')
+    narrow = build(config, 32 if wide else 2, 'cpu')
     known = families.of(model)
     stock = next(n.module for n in known.networks(model).values()
                  if n.role == part)
