@@ -174,7 +174,12 @@ STOCK = dict(
     cyclegan=dict.fromkeys(('generator', 'discriminator'),
                            dict(base_channels=4)),
     pix2pix=dict.fromkeys(('generator', 'discriminator'),
-                          dict(base_channels=4)))
+                          dict(base_channels=4)),
+    srgan=dict(
+        generator=dict(mid_channels=4), discriminator=dict(mid_channels=2)),
+    esrgan=dict(
+        generator=dict(mid_channels=4, growth_channels=2),
+        discriminator=dict(mid_channels=2)))
 """What a stock config says to be as narrow."""
 
 

@@ -67,6 +67,8 @@ STOCK_WARNINGS = [
 
 _RUNS = itertools.count()
 
+_LARGE = ('cyclegan', 'srgan', 'esrgan')
+
 _CONDITIONAL = dict(
     num_classes=3,
     generator=dict(num_classes=3, base_channels=16),
@@ -246,7 +248,7 @@ def _settings(family: str, iterations: int, checkpoint: int) -> dict:
                 by_epoch=False)),
         train_cfg=dict(max_iters=iterations),
         train_dataloader=dict(
-            batch_size=2 if family == 'cyclegan' else 4,
+            batch_size=2 if family in _LARGE else 4,
             num_workers=0,
             persistent_workers=False,
             dataset=dict(_delete_=True, **_dataset(family))))
