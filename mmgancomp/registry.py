@@ -42,7 +42,9 @@ def _child(parent: Registry, locations: list[str]) -> Registry:
         locations=[*locations, *parent._locations] or _NOTHING)
 
 
-MODELS = _child(stock.MODELS, [f'{SCOPE}.sparsity.sema'])
+MODELS = _child(stock.MODELS, [
+    f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed'
+])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
     f'{SCOPE}.runtime.stages'

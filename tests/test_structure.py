@@ -24,7 +24,7 @@ LEVELS = [
     ['cli'],
     ['demo'],
     ['report', 'evaluation', 'datasets'],
-    ['sparsity'],
+    ['sparsity', 'channels'],
     ['runtime'],
     ['families', 'repairs'],
     ['registry'],

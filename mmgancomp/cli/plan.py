@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmgancomp.cli.common import add_config_options, load_config
 
 if TYPE_CHECKING:
-    from mmgancomp.runtime.context import RunContext
+    from mmgancomp.families import Family
 
 DESCRIPTION = (
     'Build the model of a config on the CPU, check every setting of ours, '
@@ -70,16 +70,16 @@ def _plan(config: Any) -> dict[str, Any]:
         prepare_hooks,
         prepare_loop,
     )
-    from mmgancomp.runtime.record import count_parameters
+    from mmgancomp.runtime.structure import recorded
     check_entries(config)
     context = context_of(config, build_model(config))
     load_weights(config, context)
-    before = {
-        name: {
-            **count_parameters(network.module), 'macs': _macs(context, name)
-        }
+    family = context.family
+    own = {
+        name: _cost(family, network.module)
         for name, network in context.networks.items()
     }
+    stock = _stock_costs(config, family, own)
     hooks = prepare_hooks(config, context)
     loop = prepare_loop(config, context, hooks)
     mechanisms = [row for hook in hooks for row in hook.describe()]
@@ -100,14 +100,16 @@ def _plan(config: Any) -> dict[str, Any]:
                 'role': network.role,
                 'updates': context.updates(network.optimizer),
                 'ema': network.ema is not None,
-                'params': before[name]['params'],
-                'nonzero_after': before[name]['params'] - sum(
+                'params_before': stock[name]['params'],
+                'params': own[name]['params'],
+                'nonzero_after': own[name]['params'] - sum(
                     row['maskable'] - row['kept'] for row in mechanisms
                     if row.get('network') == name and
                     row.get('kept') is not None),
-                'macs_before': before[name]['macs'],
+                'macs_before': stock[name]['macs'],
                 # Zeros are multiplied like any other number.
-                'macs_after': before[name]['macs']
+                'macs_after': own[name]['macs'],
+                **recorded(network)
             }
             for name, network in context.networks.items()
         },
@@ -115,14 +117,32 @@ def _plan(config: Any) -> dict[str, Any]:
     }
 
 
-def _macs(context: RunContext, name: str) -> int:
+def _cost(family: Family, module: Any) -> dict[str, int]:
     import torch
 
     from mmgancomp.evaluation.profile_cost import macs
-    module = context.networks[name].module
-    args, kwargs = context.family.example_call(
-        module, 1, torch.Generator().manual_seed(0))
-    return macs(module, args, kwargs)[0]
+    from mmgancomp.runtime.record import count_parameters
+    args, kwargs = family.example_call(module, 1,
+                                       torch.Generator().manual_seed(0))
+    return {
+        **count_parameters(module), 'macs': macs(module, args, kwargs)[0]
+    }
+
+
+def _stock_costs(config: Any, family: Family,
+                 own: dict[str, Any]) -> dict[str, Any]:
+    """What the networks cost in the stock config, before narrowing."""
+    from mmgancomp.channels.slimmed import without_slimming
+    from mmgancomp.evaluation.profile_model import build_model
+    plain, narrowed = without_slimming(config.model)
+    if not narrowed:
+        return own
+    stock = config.copy()
+    stock.model = plain
+    return {
+        name: _cost(family, network.module)
+        for name, network in family.networks(build_model(stock)).items()
+    }
 
 
 def _show(document: dict[str, Any], name: str, layers: bool) -> None:
@@ -142,13 +162,16 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
                       'yes' if network['ema'] else 'no',
                       f'{network["params"]:,}',
                       f'{network["nonzero_after"]:,}',
-                      f'{network["macs_before"] / 1e6:,.1f} M')
+                      f'{network["macs_after"] / 1e6:,.1f} M')
     console.print(table)
+    for key, network in document['networks'].items():
+        if 'channels' in network:
+            _show_width(console, key, network)
     if document['mechanisms']:
         console.print('MACs stay what they are: zeros are multiplied like '
                       'any number. Masks save\nbytes in a packed file, not '
                       'time.')
-    if not document['mechanisms']:
+    elif not any('channels' in n for n in document['networks'].values()):
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')
     for row in document['mechanisms']:
@@ -158,6 +181,16 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_rounds(console, row)
         else:
             _show_stage(console, row)
+
+
+def _show_width(console: Any, key: str, network: dict[str, Any]) -> None:
+    divisor = network['channels']['divisor']
+    console.print(f'[bold]{key}[/bold] is narrowed, widths ÷ {divisor}:')
+    for what, before, after in (('params', 'params_before', 'params'),
+                                ('MACs', 'macs_before', 'macs_after')):
+        was, now = network[before], network[after]
+        console.print(
+            f'  {was:,} → {now:,} {what} ({now / was:.1%})', highlight=False)
 
 
 def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:

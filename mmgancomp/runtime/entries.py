@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmgancomp.errors import ConfigError, closest
-from mmgancomp.registry import HOOKS, LOOPS, SCOPE
+from mmgancomp.registry import HOOKS, LOOPS, MODELS, SCOPE
 from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
 
 from .context import Part, RunShape
@@ -119,14 +119,40 @@ def _check_priority(entry: dict[str, Any], key: str) -> None:
                         Priority.__members__)) from None
 
 
+def _check_model(config: Config) -> None:
+    """Check the names of our builders in the model's config."""
+    MODELS.import_from_location()
+    ours = [name for name, part in MODELS.module_dict.items()
+            if part.__module__.startswith(f'{SCOPE}.')]
+    for key, kind in _types(config.get('model'), 'model'):
+        scope, _, name = kind.rpartition('.')
+        if scope == SCOPE and MODELS.get(name) is None:
+            raise ConfigError.at(
+                f'{key}.type', kind, 'no such network; ' +
+                closest(kind, [f'{SCOPE}.{n}' for n in ours]))
+        if not scope and name in ours:
+            raise ConfigError.at(f'{key}.type', kind,
+                                 f'write {f"{SCOPE}.{name}"!r}')
+
+
+def _types(entry: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(entry, dict):
+        if isinstance(entry.get('type'), str):
+            yield key, entry['type']
+        for name, value in entry.items():
+            yield from _types(value, f'{key}.{name}')
+
+
 def check_entries(config: Config) -> None:
     """Check what MMEngine would only trip over later, or with a traceback.
 
     Raises:
-        ConfigError: As :func:`check_hooks`; or if a run with one of our
+        ConfigError: As :func:`check_hooks`; if a builder of ours is
+            misspelt; if a run with one of our
             hooks has no length, or ``load_from`` cannot be read.
     """
     check_hooks(config)
+    _check_model(config)
     if our_entries(config) or our_loop(config):
         run_length(config)
     path = local_path(config.get('load_from'))

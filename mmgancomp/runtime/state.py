@@ -20,6 +20,7 @@ from .context import RunContext
 from .fingerprint import differences
 from .plain import history_from_plain, history_to_plain, to_plain
 from .record import count_parameters, versions, write_record
+from .structure import recorded, saved
 from .update import OptimizerUpdates
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ class RunState:
             'message_hub': history_to_plain(scalars),
             'wall_s': self._seconds(),
             'models': self._past,
+            **saved(self.context.networks.values()),
             **{
                 key: mechanism.state_dict()
                 for key, mechanism in self._mechanisms.items()
@@ -346,6 +348,7 @@ class RunState:
             'networks': {
                 name: {
                     **count_parameters(network.module),
+                    **recorded(network),
                     **summaries.get(name, {})
                 }
                 for name, network in context.networks.items()

@@ -45,8 +45,12 @@ def is_config(block: Block) -> bool:
 
 
 CONFIGS = [block for block in PYTHON if is_config(block)]
-WHOLE = [block for block in CONFIGS if block.text.startswith('_base_')]
-PIECES = [block for block in CONFIGS if block not in WHOLE]
+SLIM = [block for block in CONFIGS if 'mmgancomp.Slimmed' in block.text]
+WHOLE = [
+    block for block in CONFIGS
+    if block.text.startswith('_base_') and block not in SLIM
+]
+PIECES = [block for block in CONFIGS if block not in WHOLE + SLIM]
 SCRIPTS = [
     page for page in PAGES
     if any(not is_config(block) for block in blocks(page, 'python'))
@@ -135,6 +139,20 @@ def test_pieces_of_configs_fit(block, tmp_path, monkeypatch):
     # Names that a page tells the user to add.
     extra = {'custom_imports'}
     assert set(piece) - extra <= set(stock.to_dict())
+
+
+@pytest.mark.parametrize('block', SLIM, ids=str)
+def test_configs_that_narrow_plan(block, tmp_path):
+    base = tiny.config(family_of(block.text), tmp_path, iterations=1000)
+    path = tmp_path / 'example.py'
+    path.write_text(
+        re.sub(r"^_base_ = .*$", f'_base_ = [{base.filename!r}]', block.text,
+               flags=re.M))
+    networks = plan(load_config(str(path)))['networks']
+    assert any(
+        network.get('channels')
+        and network['params'] < network['params_before']
+        for network in networks.values())
 
 
 def test_the_config_on_shipped_pictures_trains(tmp_path):
