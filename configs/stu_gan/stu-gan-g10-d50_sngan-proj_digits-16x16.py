@@ -1,4 +1,4 @@
-# STU-GAN on handwritten digits, offline; about two CPU-minutes. 50 changes of
+# STU-GAN on handwritten digits, offline; a few CPU-minutes. 50 changes of
 # the masks, as in a run of the paper.
 _base_ = '../demo/sngan-proj_digits-16x16.py'
 
