@@ -50,8 +50,7 @@ class DropAndGrow(Schedule):
     discriminator; where it takes five steps per generator step, both have
     done the same share of the run.)
 
-    The last update of a run changes nothing: what grew then would never
-    train. A layer without gradient, because it is frozen, keeps its mask.
+    A layer without gradient, because it is frozen, keeps its mask.
 
     Groups of a structured granularity are dropped by the mean magnitude of
     their weights and grow by the mean of what ``growth`` looks at.
@@ -113,14 +112,12 @@ class DropAndGrow(Schedule):
                 f'{key}.begin', self.begin,
                 f'masks must begin to move before they stop, at update {end} '
                 f'of {total}')
-        moves = range(begin + self.interval, min(end, total - 1) + 1,
-                      self.interval)
+        moves = range(begin + self.interval, end + 1, self.interval)
         if not moves:
             raise ConfigError.at(
                 f'{key}.interval', self.interval,
                 f'the masks would never move: from update {begin} to {end} '
-                f'of {total} no interval of {self.interval} ends (the last '
-                'update of a run is too late to grow anything); write less, '
+                f'of {total} no interval of {self.interval} ends; write less, '
                 "or for masks that are drawn once schedule='OneShot', "
                 "criterion='random', allocation='erk'")
         self._ticks = [0, *moves]

@@ -85,6 +85,11 @@ class Case:
             options['density'] = 0.25
             options['allocation'] = self.allocation
         options['schedule'] = MOVING.get(self.schedule, 'OneShot')
+        if (self.schedule, self.granularity) == ('DropAndGrow', 'filter'):
+            # Behind batch norm and ReLU a filter that is gone has no
+            # gradient that could bring it back.
+            options['schedule'] = dict(
+                MOVING['DropAndGrow'], growth='random')
         return options
 
 
