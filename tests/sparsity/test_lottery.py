@@ -374,6 +374,22 @@ def test_what_hangs_on_optimizers_fires_equally_often_in_each_round(tmp_path):
                                       'discriminator': 4 * LENGTH}
 
 
+def test_a_sparse_discriminator_explores_beside_a_ticket(tmp_path):
+    both = dict(IMP, networks=dict(
+        generator=dict(schedule='IMP'),
+        discriminator=dict(density=.5, schedule=dict(
+            type='DropAndGrow', interval=2))))
+    watch = runs.Watch()
+    _, spy = train(config(tmp_path, sparsity=both), watch)
+    assert watch.violations == []
+    # D keeps its count, also where its weights go back to the start.
+    assert len(set(watch.kept['discriminator'])) == 1
+    assert len(set(watch.digests['discriminator'])) > 3
+    begun = spy.begun[2]
+    assert_rewound(begun['state'], snapshot(tmp_path, 'theta0'),
+                   'discriminator.', begun['masks'])
+
+
 def test_the_record_has_a_row_per_round(tmp_path):
     train(config(tmp_path))
     record = json.loads((tmp_path / 'compression.json').read_text())
