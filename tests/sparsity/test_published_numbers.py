@@ -44,3 +44,16 @@ def test_density_one_trains_as_if_nothing_were_there(family, tmp_path):
         runner = runs.train(built)
         ends.append(dict(families.base.bare(runner.model).state_dict()))
     assert runs.differences(*ends) == []
+
+
+@pytest.mark.parametrize(('weights', 'survivors'), [
+    (1_052_416, [841_932, 673_545, 538_835, 431_067, 344_853, 275_882,
+                 220_705, 176_563, 141_250, 112_999]),
+])
+def test_u2_the_threshold_rule_of_the_official_discriminator(weights,
+                                                              survivors):
+    left = []
+    for _ in survivors:
+        weights -= removed_count(weights, .8, 'threshold')
+        left.append(weights)
+    assert left == survivors

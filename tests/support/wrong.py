@@ -299,7 +299,7 @@ ROUNDS = [
           'theta', "did you mean 'theta0'?"),
     Wrong('rewind of no such network', rounds(rewind=dict(
         generators='theta0')), 'train_cfg.rewind.generators',
-          dict(source='theta0'), "did you mean 'generator'?"),
+          'theta0', "did you mean 'generator'?"),
     Wrong('rewind to the end', rounds(rewind='late_8'), 'train_cfg.rewind',
           'late_8', 'that is iteration 8 of 8'),
     Wrong('rewind to two different steps', rounds(rewind=dict(
