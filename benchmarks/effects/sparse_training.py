@@ -63,9 +63,9 @@ ARMS = [
          _STATIC),
     _arm('95 %, gradient growth; D 50 % random growth', 0.05,
          _moving('gradient'), _moving('random')),
-    _arm('95 %, ERK, 1,000 iterations, static', 0.05, _STATIC_ERK,
+    _arm('95 %, ERK, 1,000 iterations, static', 1 - 95 / 100, _STATIC_ERK,
          iterations=1000),
-    _arm('95 %, ERK, 1,000 iterations, gradient growth', 0.05,
+    _arm('95 %, ERK, 1,000 iterations, gradient growth', 1 - 95 / 100,
          _moving_erk('gradient'), iterations=1000),
 ]
 
