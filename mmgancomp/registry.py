@@ -44,8 +44,8 @@ def _child(parent: Registry, locations: list[str]) -> Registry:
 
 MODELS = _child(stock.MODELS, [])
 HOOKS = _child(stock.HOOKS, [
-    f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
-    f'{SCOPE}.runtime.stages'
+    f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
+    f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
 LOOPS = _child(stock.LOOPS, [])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])

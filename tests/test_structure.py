@@ -24,7 +24,7 @@ LEVELS = [
     ['cli'],
     ['demo'],
     ['report', 'evaluation', 'datasets'],
-    ['sparsity'],
+    ['sparsity', 'distillation'],
     ['runtime'],
     ['families', 'repairs'],
     ['registry'],

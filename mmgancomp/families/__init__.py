@@ -11,11 +11,13 @@ from mmgancomp import plugins
 from mmgancomp.errors import ConfigError
 
 from .base import Family, Network, NotOffered, bare
+from .calls import Call, FeaturePoint, Objective, Scene
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = [
-    'Family', 'MaskableWeight', 'Network', 'NotOffered', 'bare',
-    'convolution_weights', 'known', 'linear_weights', 'of'
+    'Call', 'Family', 'FeaturePoint', 'MaskableWeight', 'Network',
+    'NotOffered', 'Objective', 'Scene', 'bare', 'convolution_weights',
+    'known', 'linear_weights', 'of'
 ]
 
 

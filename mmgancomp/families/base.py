@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
+from .calls import TeachingQuestions
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
@@ -47,13 +48,14 @@ class Network:
     ema: nn.Module | None = None
 
 
-class Family(ABC):
+class Family(TeachingQuestions, ABC):
     """What one kind of GAN is like.
 
     A plugin returns instances of subclasses from the hook
     ``mmgancomp_families``. The abstract methods are what masks need; of the
     others, the defaults are right for ordinary convolutional networks, or
-    say which method to write.
+    say which method to write. What a teacher needs is in
+    :class:`~mmgancomp.families.calls.TeachingQuestions`.
     """
 
     name: str

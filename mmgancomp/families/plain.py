@@ -8,7 +8,9 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
+from .calls import FeaturePoint
 from .gan import BaseGANFamily
+from .points import numbered
 
 _LOSSES: dict[str, losses.AdversarialLoss] = {
     'DCGAN': losses.vanilla,
@@ -54,6 +56,18 @@ class PlainGAN(BaseGANFamily):
         if owner not in _LOSSES:
             raise self.not_offered('adversarial_loss', owner)
         return _LOSSES[owner](logits, for_generator, real)
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`: of the DCGAN networks.
+
+        ``block1`` and so on are the layers between the first and the last;
+        of the discriminator, all but the last.
+        """
+        for layers in ('upsampling', 'downsamples'):
+            if hasattr(network, layers) and inherits(
+                    network, 'DCGANGenerator', 'DCGANDiscriminator'):
+                return numbered(getattr(network, layers), layers)
+        return super().feature_points(network)
 
 
 _PLAIN = PlainGAN()

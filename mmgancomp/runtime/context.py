@@ -49,6 +49,7 @@ class RunContext:
         terms: Loss terms by name; calling one sets its weight. Mechanisms
             add theirs while they prepare.
         validates: Whether the run validates.
+        config: The run's config, where it has one.
         weights_known: Whether the model has the weights that training
             starts with, as far as they don't depend on a seed.
     """
@@ -61,6 +62,7 @@ class RunContext:
     seed: int = 0
     terms: dict[str, Callable[[float], None]] = field(default_factory=dict)
     validates: bool = True
+    config: Any = None
     weights_known: bool = True
     _updates: dict[str, int] = field(default_factory=dict)
 
@@ -95,6 +97,7 @@ class RunContext:
         context = cls.of(runner.model, runner.optim_wrapper,
                          runner.max_iters, seed[0] or 0)
         context.validates = runner._val_loop is not None
+        context.config = runner.cfg
         return context
 
     def updates(self, optimizer: str) -> int:
