@@ -86,6 +86,8 @@ class LoadedTeacher:
     def needs(self, names: Iterable[str]) -> None:
         """Keep these networks alone, the rest gives its memory back."""
         self.teacher.keep(names)
+        if self.ready:
+            del self._model, self.twins
 
     # -- is it a twin ----------------------------------------------------
 
@@ -108,6 +110,11 @@ class LoadedTeacher:
                           f'{self.key}.config')
 
     # -- weights ---------------------------------------------------------
+
+    def available(self) -> bool:
+        """Whether the weights can be read now."""
+        path = self.path() if self.source() == 'snapshot' else None
+        return self.source() != 'snapshot' or bool(path and path.is_file())
 
     def path(self) -> Path | None:
         """The snapshot's file; None without a work folder."""

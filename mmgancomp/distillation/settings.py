@@ -12,7 +12,7 @@ from mmgancomp.errors import ConfigError, MMGanCompError, closest
 from .registry import LOSS_TERMS, snake_case
 from .term import LossTerm
 
-__all__ = ['KEY', 'PLACES', 'read_teachers', 'read_terms']
+__all__ = ['KEY', 'PLACES', 'read_teachers', 'read_terms', 'teacher_key']
 
 KEY = 'default_hooks.distillation'
 PLACES = ('generator', 'discriminator')
@@ -66,8 +66,13 @@ def read_teachers(given: Any) -> dict[str, dict[str, Any]]:
     return {name: dict(options) for name, options in teachers.items()}
 
 
-def teacher_key(name: str, teachers: Mapping[str, Any], given: Any) -> str:
-    """The config key of a teacher."""
+def teacher_key(name: str, given: Any) -> str:
+    """The config key of a teacher.
+
+    Args:
+        name: Its name.
+        given: As in :func:`read_teachers`.
+    """
     single = any(option in given for option in TEACHER)
     return f'{KEY}.teacher' if single else f'{KEY}.teacher.{name}'
 

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ['RandomState', 'Taps', 'first_tensor', 'spared_buffers']
+__all__ = [
+    'RandomState', 'Taps', 'first_tensor', 'full_precision', 'spared_buffers'
+]
 
 
 class RandomState:
@@ -52,6 +54,12 @@ def first_tensor(output: Any) -> Tensor | None:
     if isinstance(output, (tuple, list)):
         output = next((x for x in output if isinstance(x, Tensor)), None)
     return output if isinstance(output, Tensor) else None
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """Half precision as single; anything else as it is."""
+    half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return tensor.float() if half else tensor
 
 
 class Taps:

@@ -54,6 +54,7 @@ class Teacher:
             name: network
             for name, network in self.networks.items() if name in names
         }
+        self._taps = {name: self._taps[name] for name in self.networks}
 
     def to(self, device: torch.device) -> None:
         """Move to the student's device."""

@@ -111,6 +111,10 @@ class LossTerm(nn.Module):
         """Whether the term counts once ``update`` updates have been made."""
         return self.loss_weight != 0 and self.first <= update < self.last
 
+    def settings(self) -> dict[str, Any]:
+        """Options that a resumed run must share, the weight left out."""
+        return {'replace_stock': self.replace_stock}
+
     def describe(self) -> dict[str, Any]:
         """More about the term for ``mmgancomp plan``."""
-        return {}
+        return {'replace_stock': self.replace_stock}

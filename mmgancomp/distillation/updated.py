@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from mmgancomp.families.base import Family
 from mmgancomp.runtime.companion import CompanionOptimWrapper, build_companion
-from mmgancomp.runtime.update import OptimizerUpdates, Phase
+from mmgancomp.runtime.update import OptimizerUpdates
 
 from .step import Step
 from .taps import first_tensor
@@ -28,16 +29,26 @@ class UpdatedTeacher:
 
     Args:
         teacher: The teacher.
-        companion: Optimizer over its discriminators' parameters.
+        judges: Names of its discriminators.
     """
 
-    def __init__(self, teacher: Teacher,
-                 companion: CompanionOptimWrapper) -> None:
-        self.teacher, self.companion = teacher, companion
+    def __init__(self, teacher: Teacher, judges: list[str]) -> None:
+        self.teacher, self.judges = teacher, judges
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+        return [
+            p for name in self.judges
+            for p in self.teacher.networks[name].parameters()
+        ]
 
     def loss(self, model: nn.Module, family: Family, step: Step,
              iteration: int) -> Tensor:
-        """The teacher's own loss; its gradient reaches nothing else."""
+        """The teacher's own loss; its gradient reaches nothing else.
+
+        Its discriminators are left trainable until the backward pass is
+        over; :meth:`Teacher.freeze` then ends that.
+        """
         total: Any = 0.
         fakes, reals = step.fakes(), step.reals()
         for name, fake in fakes.items():
@@ -60,22 +71,17 @@ class UpdatedTeacher:
         return step.adversarial_loss(
             first_tensor(network(*args, **kwargs)), False, real)
 
-    def settle(self) -> None:
-        """Freeze it again, once the gradient is there."""
-        self.teacher.freeze()
-
     @torch.no_grad()
     def share_buffers(self, update: int) -> None:
         """Give all ranks the statistics of the first, as DDP does."""
         if get_world_size() > 1:
-            for network in self.teacher.networks.values():
-                for buffer in network.buffers():
+            for name in self.judges:
+                for buffer in self.teacher.networks[name].buffers():
                     broadcast(buffer)
 
 
 def like(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The config of an optimizer with the settings of another one."""
-    import inspect
     kind = type(optimizer)
     accepted = inspect.signature(kind.__init__).parameters
     return {
@@ -85,8 +91,7 @@ def like(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def follow(parameters: list[nn.Parameter], config: dict[str, Any] | None,
-           key: str, updates: OptimizerUpdates,
-           device: torch.device) -> CompanionOptimWrapper:
+           key: str, updates: OptimizerUpdates) -> CompanionOptimWrapper:
     """Make an optimizer that steps with a network's.
 
     Args:
@@ -94,7 +99,6 @@ def follow(parameters: list[nn.Parameter], config: dict[str, Any] | None,
         config: The optimizer's config; None for one like the network's.
         key: Config key, for errors.
         updates: The network's updates.
-        device: Where the owner's loss is computed.
     """
     own = dict(config) if config is not None else like(
         updates.wrapper.optimizer)

@@ -143,7 +143,7 @@ class Family(TeachingQuestions, ABC):
         """
         return seeded_forward(network)
 
-    def amp(self, config: Any) -> None:  # noqa: B027
+    def amp(self, config: Any) -> None:
         """Change what ``--amp`` must change besides the optimizer wrappers.
 
         Nothing by default: a model whose training step enters

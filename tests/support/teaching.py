@@ -120,8 +120,9 @@ class Eye(Hook):
     def before_train(self, runner: Runner) -> None:
         hook = hook_of(runner)
         self.before = states(hook)
-        for name, (place, _, term) in hook._terms.items():
-            term.register_forward_hook(self._watch(runner, name, place))
+        for name, entry in hook.cast.terms.items():
+            entry.term.register_forward_hook(
+                self._watch(runner, name, entry.place))
 
     def _watch(self, runner: Runner, name: str, place: str) -> Any:
         model = families.base.bare(runner.model)
@@ -150,5 +151,5 @@ def states(hook: Any) -> dict[str, Any]:
             network: {k: v.clone() for k, v in state.items()}
             for network, state in loaded.teacher.state_dict().items()
         }
-        for name, loaded in hook._teachers.items()
+        for name, loaded in hook.cast.teachers.items()
     }

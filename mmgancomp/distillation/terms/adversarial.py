@@ -46,6 +46,10 @@ class TeacherAdversarialLoss(LossTerm):
             raise ValueError('adaptive is True or False')
         self.adaptive = adaptive
 
+    def settings(self) -> dict[str, Any]:
+        """See :class:`~mmgancomp.distillation.term.LossTerm`."""
+        return {**super().settings(), 'adaptive': self.adaptive}
+
     def forward(self, step: Step) -> Tensor:
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""
         total, scores = [], []

@@ -12,6 +12,7 @@ from mmgancomp.families.calls import Objective
 
 from ..registry import LOSS_TERMS
 from ..step import Step
+from ..taps import full_precision
 from ..term import LossTerm
 
 __all__ = ['NormalisedConsistencyLoss', 'normalised_distance']
@@ -29,8 +30,8 @@ def normalised_distance(reference: Mapping[str, Objective],
     """
     total: Any = 0.
     for name, (weight, value) in student.items():
-        target = reference[name].value.detach().float()
-        total = total + weight * (target - value.float()).abs() / (
+        target = full_precision(reference[name].value.detach())
+        total = total + weight * (target - full_precision(value)).abs() / (
             target.abs().clamp(min=floor))
     return total
 
@@ -72,6 +73,14 @@ class NormalisedConsistencyLoss(LossTerm):
             raise ValueError('floor is a number above 0')
         self.discriminator_weight = discriminator_weight
         self.floor = floor
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`~mmgancomp.distillation.term.LossTerm`."""
+        return {
+            **super().settings(), 'discriminator_weight':
+            self.discriminator_weight,
+            'floor': self.floor
+        }
 
     def forward(self, step: Step) -> Tensor:
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""

@@ -7,9 +7,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmgancomp.errors import ConfigError
+
 from ..connectors import connector, example_features, find_point, read_layers
 from ..registry import LOSS_TERMS
 from ..step import Step
+from ..taps import full_precision
 from ..term import Binding, LossTerm
 
 __all__ = ['FeatureL1Loss']
@@ -74,7 +77,6 @@ class FeatureL1Loss(LossTerm):
                                       [there for _, there in pairs])
             for index, ((here, there), label) in enumerate(zip(pairs, names)):
                 if here not in own or there not in others:
-                    from mmgancomp.errors import ConfigError
                     raise ConfigError.at(
                         key, label, 'this module returns no tensor, or is '
                         'not called; name one that makes a feature map')
@@ -94,14 +96,20 @@ class FeatureL1Loss(LossTerm):
                 match = self.connectors[_slot(call.network, index)]
                 # Half-precision blocks hand over half-precision features.
                 total = total + F.l1_loss(
-                    match(call.features[here].float()).float(),
-                    replay.features[there].detach().float())
+                    full_precision(
+                        match(full_precision(call.features[here]))),
+                    full_precision(replay.features[there].detach()))
         return total
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`~mmgancomp.distillation.term.LossTerm`."""
+        pairs = {name: dict(pairs) for name, pairs in self._pairs.items()}
+        return {**super().settings(), 'layers': pairs}
 
     def describe(self) -> dict[str, Any]:
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""
         return {
-            'layers': {
+            **super().describe(), 'layers': {
                 name: [{
                     'student': here,
                     'teacher': there,

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmgancomp.families.calls import Call
+
 from ..registry import LOSS_TERMS
 from ..step import Step
-from ..taps import first_tensor
+from ..taps import first_tensor, full_precision
 from ..term import LossTerm
 
 __all__ = ['DiscriminatorKDLoss', 'DiscriminatorOutputLoss']
@@ -25,10 +27,14 @@ class _Scores(LossTerm):
     def _scores(self, step: Step) -> list[tuple[list[Tensor], list[Tensor]]]:
         """Per discriminator: the student's and the teacher's, real, fake."""
         fakes, reals = step.fakes(), step.reals()
-        return [([first_tensor(call.output).float() for call in calls], [
-            first_tensor(step.replay(call, self.teacher).output).float()
-            for call in calls
-        ]) for name in fakes for calls in [(reals[name], fakes[name])]]
+
+        def logits(call: Call) -> Tensor:
+            return full_precision(first_tensor(call.output))
+
+        pairs = [(reals[name], fakes[name]) for name in fakes]
+        return [([logits(call) for call in pair],
+                 [logits(step.replay(call, self.teacher)) for call in pair])
+                for pair in pairs]
 
 
 @LOSS_TERMS.register_module()
