@@ -73,7 +73,7 @@ def _settle(model: torch.nn.Module) -> None:
     for network in family.networks(model).values():
         size = 32 if 's.' in network.name else None
         for module in filter(None, (network.module, network.ema)):
-            for _ in range(20):
+            for _ in range(6):
                 args, kwargs = family.example_call(module, 4, generator, size)
                 module.train()(*args, **kwargs)
 
@@ -134,7 +134,7 @@ class Eye(Hook):
 
         def look(term: Any, args: tuple, value: torch.Tensor) -> None:
             self.values.setdefault(name, []).append(value.item())
-            if self._look:
+            if self._look and len(self.gradients.get(name, ())) < 3:
                 found = torch.autograd.grad(
                     value, parameters, retain_graph=True, allow_unused=True)
                 self.gradients.setdefault(name, []).append(
