@@ -117,14 +117,21 @@ def spared_buffers(network: nn.Module) -> Iterator[None]:
     """Let forward calls move copies of a network's buffers.
 
     Batch statistics and the vectors of spectral norm move with each call in
-    training mode; after the block they are what they were, to the bit.
+    training mode; after the block they are what they were, to the bit. So
+    is ``weight`` under spectral norm or equalised learning rate, a plain
+    attribute that each call computes anew: before the first call it shares
+    its memory with the raw weight, and MMagic initialises through it.
     """
-    kept = [(module, name, value) for module in network.modules()
-            for name, value in module._buffers.items() if value is not None]
-    for module, name, value in kept:
-        module._buffers[name] = value.clone()
+    buffers = [(module._buffers, name, value) for module in network.modules()
+               for name, value in module._buffers.items()
+               if value is not None]
+    plain = [(vars(module), name, value) for module in network.modules()
+             for name, value in vars(module).items()
+             if isinstance(value, Tensor)]
+    for owner, name, value in buffers:
+        owner[name] = value.clone()
     try:
         yield
     finally:
-        for module, name, value in kept:
-            module._buffers[name] = value
+        for owner, name, value in buffers + plain:
+            owner[name] = value

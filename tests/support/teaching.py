@@ -48,6 +48,7 @@ def teacher_of(family: str, folder: Path, wider: bool = False,
         seed: Of its weights.
         **more: Further options.
     """
+    import mmgancomp.registry  # noqa: F401, the repairs
     settings = deepcopy(WIDER[family]) if wider else {}
     name = f'teacher-{"wide" if wider else "like"}-{seed}'
     config = tiny.config(family, folder / name, model=settings)
