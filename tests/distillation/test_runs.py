@@ -170,6 +170,7 @@ def test_stages_switch_a_term_on_at_the_update(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_begin_and_end_count_the_networks_updates(tmp_path):
     teacher = teaching.teacher_of('biggan', tmp_path)
     eye = teaching.Eye(gradients=False)
@@ -214,6 +215,7 @@ def test_a_replaced_loss_is_not_optimised(tmp_path):
     assert moved == {False: True, True: False}
 
 
+@pytest.mark.slow
 def test_two_teachers_are_told_apart(tmp_path):
     eye = teaching.Eye(gradients=False)
     runs.train(

@@ -11,7 +11,7 @@ pytestmark = tiny.STOCK_WARNINGS
 
 FAMILIES = [
     pytest.param(
-        family, marks=[] if family in ('biggan', 'pix2pix') else
+        family, marks=[] if family == 'biggan' else
         pytest.mark.slow) for family in tiny.FAMILIES
 ]
 
@@ -149,7 +149,9 @@ def gradients(family, folder, teacher, **terms):
     return found, families.of(model).networks(model)
 
 
-@pytest.mark.parametrize('family', ['pix2pix', 'biggan'])
+@pytest.mark.parametrize(
+    'family',
+    ['pix2pix', pytest.param('biggan', marks=pytest.mark.slow)])
 def test_consistency_with_the_discriminator_moves_the_generator_alone(
         family, tmp_path):
     teacher = teaching.teacher_of(family, tmp_path)
@@ -172,9 +174,8 @@ def test_consistency_with_the_discriminator_moves_the_generator_alone(
             assert not changed
 
 
-@pytest.mark.parametrize(
-    'family',
-    ['biggan', pytest.param('dcgan', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['biggan', 'dcgan'])
 def test_terms_leave_the_discriminators_statistics_alone(family, tmp_path):
     """Extra judgements move no spectral norm and no batch statistics."""
     teacher = teaching.teacher_of(family, tmp_path)

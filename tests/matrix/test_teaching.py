@@ -6,7 +6,7 @@ slow one each term alone in every family.
 
 import pytest
 
-from tests.support import lessons, tiny
+from tests.support import lessons, ranks, tiny
 from tests.support.lessons import Lesson
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -42,3 +42,24 @@ def test_the_judge_finds_terms_that_are_switched_off(tmp_path):
         name, place = term.split()
         assert f'{name} of the {place} was called 0 times' in faults
         assert f'{name} of the {place} is not in the log' in faults
+
+
+TOGETHER = [Lesson(family, 'all', 'two processes')
+            for family in tiny.FAMILIES] + [
+                Lesson(family, 'TeacherJudges', 'two processes')
+                for family in ('biggan', 'dcgan', 'pix2pix')
+            ]
+
+
+@pytest.fixture(scope='module')
+def two_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('ranks')
+    started = ranks.start(TOGETHER, folder, 'tests.support.lesson_ranks')
+    return ranks.results(started, folder, 1800)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('lesson', TOGETHER, ids=str)
+def test_two_processes_agree_after_every_update(lesson, two_processes):
+    """Students, connectors, and a teacher that trains, bit by bit."""
+    assert two_processes[str(lesson)] == []

@@ -15,8 +15,16 @@ from typing import Any
 __all__ = ['start', 'results']
 
 
-def start(cases: list[Any], folder: Path) -> list[subprocess.Popen]:
-    """Start two processes that train the cases one after the other."""
+def start(cases: list[Any],
+          folder: Path,
+          module: str = 'tests.support.ranks') -> list[subprocess.Popen]:
+    """Start two processes that train the cases one after the other.
+
+    Args:
+        cases: Data classes.
+        folder: For ``cases.json``, ``faults.json`` and the work folders.
+        module: What the processes run; it is given the folder.
+    """
     (folder / 'cases.json').write_text(json.dumps([asdict(c) for c in cases]))
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
@@ -36,7 +44,7 @@ def start(cases: list[Any], folder: Path) -> list[subprocess.Popen]:
         with (folder / f'rank{rank}.log').open('w') as log:
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, '-m', 'tests.support.ranks',
+                    [sys.executable, '-m', module,
                      str(folder)],
                     env=environment,
                     stdout=log,

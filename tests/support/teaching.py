@@ -50,7 +50,7 @@ def teacher_of(family: str, folder: Path, wider: bool = False,
     """
     import mmgancomp.registry  # noqa: F401, the repairs
     settings = deepcopy(WIDER[family]) if wider else {}
-    name = f'teacher-{"wide" if wider else "like"}-{seed}'
+    name = f'{family}-{"wide" if wider else "like"}-{seed}'
     config = tiny.config(family, folder / name, model=settings)
     path = folder / name / 'teacher.pth'
     if not path.is_file():
