@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ from mmgancomp.runtime.entries import check_hooks
 from mmgancomp.runtime.record import read_record
 from mmgancomp.sparsity import registry as names
 from mmgancomp.sparsity.settings import OPTIONS
-from tests.support import tiny
+from tests.support import teaching, tiny
 from tests.support.pages import (
     PAGES,
     ROOT,
@@ -90,10 +91,24 @@ def family_of(text: str) -> str:
     return {'styleganv2': 'stylegan2'}.get(stock[1], stock[1])
 
 
+def _teachers(given: dict[str, Any], family: str,
+              folder: Path) -> dict[str, Any]:
+    """Teachers of an example, with files that are there."""
+    if 'checkpoint' in given:
+        real = teaching.teacher_of(family, folder, wider='config' in given)
+        return {**given, **{k: real[k] for k in real if k in given}}
+    return {name: _teachers(options, family, folder)
+            for name, options in given.items()}
+
+
 def planned_tiny(block: Block, hooks: dict[str, Any],
                  folder: Path) -> dict[str, Any]:
     """The plan of an example's hooks with a tiny model of the same kind."""
-    config = tiny.config(family_of(block.text), folder, iterations=1000)
+    family = family_of(block.text)
+    config = tiny.config(family, folder, iterations=1000)
+    if 'distillation' in hooks:
+        hooks['distillation']['teacher'] = _teachers(
+            hooks['distillation']['teacher'], family, folder)
     config.merge_from_dict(dict(default_hooks=hooks))
     return plan(config)
 
@@ -237,6 +252,25 @@ def test_every_part_of_masks_is_described(registry):
         assert re.search(rf'^\* (`{name}[`(:]|{name}[ ,:])', text,
                          re.M), f'{registry.name} {name}'
         assert cls.__doc__
+
+
+def test_every_loss_term_is_described_with_its_defaults():
+    from mmgancomp.distillation import LOSS_TERMS
+    text = (ROOT / 'docs' / 'distillation.md').read_text()
+    for name, kind in LOSS_TERMS.module_dict.items():
+        if not kind.__module__.startswith('mmgancomp.'):
+            continue
+        weight = inspect.signature(kind).parameters['loss_weight'].default
+        places = ' or '.join(place[0].upper() for place in kind.places)
+        assert f'| `{name}` | {places} | {weight} |' in text, name
+        assert re.search(rf'^\* `{name}\(', text, re.M), name
+
+
+def test_every_option_of_a_teacher_is_described():
+    from mmgancomp.distillation import hook, settings
+    text = (ROOT / 'docs' / 'distillation.md').read_text()
+    for option in (*settings.TEACHER, *hook.OPTIONS):
+        assert re.search(rf'^\| `{option}` \|', text, re.M), option
 
 
 def test_every_option_is_described():

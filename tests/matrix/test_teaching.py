@@ -6,7 +6,7 @@ slow one each term alone in every family.
 
 import pytest
 
-from tests.support import lessons, ranks, tiny
+from tests.support import lessons, ranks, teaching, tiny
 from tests.support.lessons import Lesson
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -54,6 +54,9 @@ TOGETHER = [Lesson(family, 'all', 'two processes')
 @pytest.fixture(scope='module')
 def two_processes(tmp_path_factory):
     folder = tmp_path_factory.mktemp('ranks')
+    for family in tiny.FAMILIES:
+        # Made here: they are trained, and their SyncBN wants no processes.
+        teaching.teacher_of(family, folder, wider=True)
     started = ranks.start(TOGETHER, folder, 'tests.support.lesson_ranks')
     return ranks.results(started, folder, 1800)
 
