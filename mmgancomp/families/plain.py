@@ -8,7 +8,7 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
-from .calls import FeaturePoint
+from .calls import FeaturePoint, Objective, Scene
 from .gan import BaseGANFamily
 from .points import numbered
 
@@ -56,6 +56,31 @@ class PlainGAN(BaseGANFamily):
         if owner not in _LOSSES:
             raise self.not_offered('adversarial_loss', owner)
         return _LOSSES[owner](logits, for_generator, real)
+
+    def discriminator_objectives(self, model: nn.Module,
+                                 scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.discriminator_objectives`.
+
+        Raises:
+            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+        """
+        if inherits(bare(model), 'WGANGP'):
+            raise self.not_offered('discriminator_objectives',
+                                   "WGANGP's gradient penalty")
+        return super().discriminator_objectives(model, scene)
+
+    def discriminator_penalty(self, model: nn.Module, network: nn.Module,
+                              real: Tensor,
+                              iteration: int) -> Tensor | None:
+        """See :meth:`Family.discriminator_penalty`.
+
+        Raises:
+            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+        """
+        if inherits(bare(model), 'WGANGP'):
+            raise self.not_offered('discriminator_penalty',
+                                   "WGANGP's gradient penalty")
+        return None
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`: of the DCGAN networks.

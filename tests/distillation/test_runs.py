@@ -79,9 +79,8 @@ def test_an_updated_teacher_trains_and_the_student_does_not_notice(tmp_path):
     assert runs.differences(*states) == []
 
 
-@pytest.mark.parametrize(
-    'family',
-    ['biggan', pytest.param('pix2pix', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['biggan', 'pix2pix'])
 def test_a_frozen_discriminator_stays_as_it_was_loaded(family, tmp_path):
     like = teaching.teacher_of(family, tmp_path)
     config = teaching.distilling(
@@ -187,6 +186,7 @@ def test_begin_and_end_count_the_networks_updates(tmp_path):
     assert {k: len(v) for k, v in eye.values.items()} == dict(guide=2, out=5)
 
 
+@pytest.mark.slow
 def test_a_replaced_loss_is_not_optimised(tmp_path):
     """Alone, a term that is at its goal leaves the generator in peace."""
     teacher = teaching.teacher_of('dcgan', tmp_path)
@@ -289,6 +289,7 @@ def test_a_snapshot_that_is_never_made_is_named(tmp_path):
         runs.train(config)
 
 
+@pytest.mark.slow
 def test_an_overflow_skips_the_connectors_too(tmp_path):
     teacher = teaching.teacher_of('dcgan', tmp_path, wider=True)
     lives = []

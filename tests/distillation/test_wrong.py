@@ -210,6 +210,7 @@ def test_training_finds_it_before_the_first_iteration(
     entries, key, remedy = CASES[name]
     config = config_of(entries, folder, files)
     config.work_dir = str(tmp_path)
+    config.experiment_name = f'wrong_{list(CASES).index(name)}'
     runner = Runner.from_cfg(config)
     with pytest.raises(ConfigError) as caught:
         runner.train()

@@ -38,12 +38,8 @@ class Compare(teaching.Eye):
         hook._loss = compare
 
 
-@pytest.mark.parametrize('family', [
-    pytest.param(
-        family,
-        marks=[] if family in ('cyclegan', 'pix2pix') else pytest.mark.slow)
-    for family in tiny.FAMILIES
-])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', tiny.FAMILIES)
 def test_objectives_add_up_to_the_stock_loss(family, tmp_path):
     """Regularisers left out, of which a turn of StyleGAN2 may have one."""
     compare = Compare()
