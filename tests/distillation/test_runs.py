@@ -313,3 +313,34 @@ def test_an_overflow_skips_the_connectors_too(tmp_path):
     changes = [bool(runs.differences(a, b))
                for a, b in zip(lives, lives[1:])]
     assert changes == [False, True, True]
+
+
+@pytest.mark.slow
+def test_masks_and_a_teacher_train_and_resume_together(tmp_path):
+    teacher = teaching.teacher_of('biggan', tmp_path, wider=True)
+    sparsity = dict(
+        type='mmgancomp.SparsityHook',
+        networks=dict(
+            generator=dict(
+                density=.2, schedule=dict(type='AGP', interval=1))))
+
+    def config(name):
+        return teaching.distilling(
+            'biggan',
+            tmp_path / name,
+            teacher=teacher,
+            default_hooks=dict(sparsity=sparsity),
+            generator=dict(
+                guide=GUIDE,
+                inter=dict(
+                    type='mmgancomp.FeatureL1Loss', layers=['block1']),
+                same=dict(type='mmgancomp.NormalisedConsistencyLoss')))
+
+    watch = runs.Watch()
+    runs.train(config('whole'), watch, teaching.Eye())
+    assert watch.violations == []
+    assert watch.kept['generator'][-1] < watch.kept['generator'][0]
+    runs.train(runs.resume_from(config('again'), tmp_path / 'whole', 4))
+    assert runs.differences(*(
+        runs.training_state(runs.load(tmp_path / name / 'iter_8.pth'))
+        for name in ('whole', 'again'))) == []
