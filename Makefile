@@ -5,7 +5,7 @@ PYTEST := $(PYTHON_IN_VENV) -m pytest
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench lint clean
+.PHONY: help setup demo test test-all effects bench lint clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -21,6 +21,9 @@ test: setup  ## Run the fast tests
 
 test-all: setup  ## Run all tests, the slow ones too
 	@$(PYTEST) -n $(WORKERS) --maxprocesses 4 --dist loadfile
+
+effects: setup  ## Train each method beside its controls on real digits
+	@$(PYTHON_IN_VENV) -m benchmarks.effects
 
 bench: setup  ## Measure what masks cost, beside torch.nn.utils.prune
 	@$(PYTHON_IN_VENV) -m benchmarks

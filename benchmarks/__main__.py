@@ -21,9 +21,16 @@ RESULTS = Path(__file__).parent / 'results'
 
 
 def mask_update() -> dict[str, Any]:
-    """Mask update of 30 million weights against concatenate-and-sort."""
-    from .mask_update import measure
-    return {'30 M weights': measure(30)}
+    """One mask update of each schedule against concatenate-and-sort."""
+    from .mask_update import SCHEDULES, measure
+    found: dict[str, Any] = {}
+    for millions in (30, 70):
+        found[f'{millions} M weights'] = {}
+        for name in SCHEDULES:
+            row = measure(name, millions)
+            found[f'{millions} M weights'][name] = row
+            print(f'  {millions} M, {name}: {row}', flush=True)
+    return found
 
 
 def callbacks() -> dict[str, Any]:

@@ -25,7 +25,7 @@ BLOCK = 'MMGANCOMP_BLOCK_PLUGINS'
 BUILT_IN = {
     # Asked in reverse order: the family that claims most comes first.
     f'{PROJECT}.{name}': f'{PROJECT}.families.{name}'
-    for name in ('plain', 'pix2pix', 'cyclegan', 'sagan', 'biggan',
+    for name in ('plain', 'srgan', 'pix2pix', 'cyclegan', 'sagan', 'biggan',
                  'stylegan2')
 }
 """Plugin name -> module, of the plugins that ship with the package."""

@@ -42,12 +42,14 @@ def _child(parent: Registry, locations: list[str]) -> Registry:
         locations=[*locations, *parent._locations] or _NOTHING)
 
 
-MODELS = _child(stock.MODELS, [])
+MODELS = _child(stock.MODELS, [
+    f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed'
+])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
     f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
-LOOPS = _child(stock.LOOPS, [])
+LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
 METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
 # Runner.wrap_model asks the root registry, which looks no deeper than its

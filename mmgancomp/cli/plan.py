@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmgancomp.cli.common import add_config_options, load_config
 
 if TYPE_CHECKING:
-    from mmgancomp.runtime.context import RunContext
+    from mmgancomp.families import Family
 
 DESCRIPTION = (
     'Build the model of a config on the CPU, check every setting of ours, '
@@ -68,19 +68,23 @@ def _plan(config: Any) -> dict[str, Any]:
         context_of,
         load_weights,
         prepare_hooks,
+        prepare_loop,
     )
-    from mmgancomp.runtime.record import count_parameters
+    from mmgancomp.runtime.structure import recorded
     check_entries(config)
     context = context_of(config, build_model(config))
     load_weights(config, context)
-    before = {
-        name: {
-            **count_parameters(network.module), 'macs': _macs(context, name)
-        }
+    family = context.family
+    own = {
+        name: _cost(family, network.module)
         for name, network in context.networks.items()
     }
+    stock = _stock_costs(config, family, own)
     hooks = prepare_hooks(config, context)
+    loop = prepare_loop(config, context, hooks)
     mechanisms = [row for hook in hooks for row in hook.describe()]
+    if loop is not None:
+        mechanisms += loop.describe()
     for row in mechanisms:
         if 'ticks' in row:
             optimizer = context.networks[row['network']].optimizer
@@ -96,14 +100,16 @@ def _plan(config: Any) -> dict[str, Any]:
                 'role': network.role,
                 'updates': context.updates(network.optimizer),
                 'ema': network.ema is not None,
-                'params': before[name]['params'],
-                'nonzero_after': before[name]['params'] - sum(
+                'params_before': stock[name]['params'],
+                'params': own[name]['params'],
+                'nonzero_after': own[name]['params'] - sum(
                     row['maskable'] - row['kept'] for row in mechanisms
                     if row.get('network') == name and
                     row.get('kept') is not None),
-                'macs_before': before[name]['macs'],
+                'macs_before': stock[name]['macs'],
                 # Zeros are multiplied like any other number.
-                'macs_after': before[name]['macs']
+                'macs_after': own[name]['macs'],
+                **recorded(network)
             }
             for name, network in context.networks.items()
         },
@@ -111,14 +117,32 @@ def _plan(config: Any) -> dict[str, Any]:
     }
 
 
-def _macs(context: RunContext, name: str) -> int:
+def _cost(family: Family, module: Any) -> dict[str, int]:
     import torch
 
     from mmgancomp.evaluation.profile_cost import macs
-    module = context.networks[name].module
-    args, kwargs = context.family.example_call(
-        module, 1, torch.Generator().manual_seed(0))
-    return macs(module, args, kwargs)[0]
+    from mmgancomp.runtime.record import count_parameters
+    args, kwargs = family.example_call(module, 1,
+                                       torch.Generator().manual_seed(0))
+    return {
+        **count_parameters(module), 'macs': macs(module, args, kwargs)[0]
+    }
+
+
+def _stock_costs(config: Any, family: Family,
+                 own: dict[str, Any]) -> dict[str, Any]:
+    """What the networks cost in the stock config, before narrowing."""
+    from mmgancomp.channels.slimmed import without_slimming
+    from mmgancomp.evaluation.profile_model import build_model
+    plain, narrowed = without_slimming(config.model)
+    if not narrowed:
+        return own
+    stock = config.copy()
+    stock.model = plain
+    return {
+        name: _cost(family, network.module)
+        for name, network in family.networks(build_model(stock)).items()
+    }
 
 
 def _show(document: dict[str, Any], name: str, layers: bool) -> None:
@@ -138,22 +162,38 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
                       'yes' if network['ema'] else 'no',
                       f'{network["params"]:,}',
                       f'{network["nonzero_after"]:,}',
-                      f'{network["macs_before"] / 1e6:,.1f} M')
+                      f'{network["macs_after"] / 1e6:,.1f} M')
     console.print(table)
+    for key, network in document['networks'].items():
+        if 'channels' in network:
+            _show_width(console, key, network)
     if any('maskable' in row for row in document['mechanisms']):
         console.print('MACs stay what they are: zeros are multiplied like '
                       'any number. Masks save\nbytes in a packed file, not '
                       'time.')
-    if not document['mechanisms']:
+    if not document['mechanisms'] and not any(
+            'channels' in n for n in document['networks'].values()):
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')
     for row in document['mechanisms']:
         if row['mechanism'] == 'sparsity':
             _show_masks(console, row, layers)
+        elif row['mechanism'] == 'lottery':
+            _show_rounds(console, row)
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
         else:
             _show_stage(console, row)
+
+
+def _show_width(console: Any, key: str, network: dict[str, Any]) -> None:
+    divisor = network['channels']['divisor']
+    console.print(f'[bold]{key}[/bold] is narrowed, widths ÷ {divisor}:')
+    for what, before, after in (('params', 'params_before', 'params'),
+                                ('MACs', 'macs_before', 'macs_after')):
+        was, now = network[before], network[after]
+        console.print(
+            f'  {was:,} → {now:,} {what} ({now / was:.1%})', highlight=False)
 
 
 def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
@@ -167,7 +207,12 @@ def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
     console.print(f'\n[bold]{row["network"]}[/bold] {kept} '
                   f'in {len(row["layers"])} layers: {row["granularity"]}, '
                   f'{row["criterion"]}, {row["allocation"]}')
-    if len(ticks) == 1:
+    if row['kept_by_round']:
+        console.print(f'  {row["schedule"]} before each round; kept after '
+                      'round 1, 2, …:')
+        console.print('  ' + '  '.join(f'{n:,}'
+                                       for n in row['kept_by_round']))
+    elif len(ticks) == 1:
         console.print(f'  {row["schedule"]} after update {ticks[0]:,} '
                       f'(iteration {when[0]:,})')
     else:
@@ -213,6 +258,16 @@ def _show_distillation(console: Any, row: dict[str, Any]) -> None:
                        if layer['connector'] else '')
             console.print(f'  {name}.{layer["student"]} → '
                           f'{layer["teacher"]}{through}')
+
+
+def _show_rounds(console: Any, row: dict[str, Any]) -> None:
+    first = (f'the dense training of {row["dense"]}' if row['dense'] else
+             f'dense training for {row["dense_iterations"]:,} iterations')
+    back = ', '.join(f'{name} from {source}'
+                     for name, source in row['rewind'].items())
+    console.print(f'\nLottery tickets: {first}, then {row["rounds"]} rounds '
+                  f'of {row["round_iterations"]:,} iterations;\n  each starts '
+                  f'with {back}')
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

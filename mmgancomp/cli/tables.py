@@ -30,13 +30,15 @@ def print_profile(found: dict[str, Any]) -> None:
     table = Table(box=box.SIMPLE_HEAD, title_justify='left')
     for head in ('model', 'network', 'weights'):
         table.add_column(head, overflow='fold')
-    for head in ('params', 'non-zero', 'kept ÷ maskable', 'MACs', 'plain',
-                 'packed', 'latency ms (p10–p90)'):
+    ways = _conventions(found)
+    paper = ['MACs, paper'] * any('paper' in found for found in ways)
+    for head in ('params', 'non-zero', 'kept ÷ maskable', 'MACs', *paper,
+                 'plain', 'packed', 'latency ms (p10–p90)'):
         table.add_column(head, justify='right', no_wrap=True)
     for model in found['models']:
         for name, network in model['networks'].items():
             table.add_row(model['name'], name, network['weights'],
-                          *_numbers(network))
+                          *_numbers(network, bool(paper)))
     console.print(table)
     _print_notes(console, found)
     if several:
@@ -48,12 +50,20 @@ def print_profile(found: dict[str, Any]) -> None:
                 console.print(_layers(title, network['layers']))
 
 
-def _numbers(network: dict[str, Any]) -> list[str]:
+def _conventions(found: dict[str, Any]) -> list[dict[str, str]]:
+    return [
+        network.get('conventions', {}) for model in found['models']
+        for network in model['networks'].values()
+    ]
+
+
+def _numbers(network: dict[str, Any], paper: bool) -> list[str]:
     return [
         count_text(network['params']),
         count_text(network['nonzero']),
         _kept(network),
         count_text(network['macs']['executed']),
+        *[count_text(network['macs'].get('paper'))] * paper,
         bytes_text(network.get('bytes')),
         bytes_text(network.get('bytes_packed')),
         _latency_text(network.get('latency_ms'))
@@ -71,6 +81,12 @@ def _print_notes(console: Console, found: dict[str, Any]) -> None:
         'MACs: one sample, as executed. Latency: batch '
         f'{latency["batch"]}, {latency["threads"]} thread(s), CPU.'
     ]
+    sources = {ways['paper'] for ways in _conventions(found)
+               if 'paper' in ways}
+    if sources:
+        notes.append('MACs, paper: as counted for the published tables '
+                     f'({", ".join(sorted(sources))}), to compare with them '
+                     'and nothing else.')
     if any(network.get('density_by') == 'mask' and network['density'] < 1
            for network in networks):
         notes.append('Zeros are multiplied like any number: they save bytes '

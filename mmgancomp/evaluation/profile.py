@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmgancomp.families.conventions import CostConvention
 from mmgancomp.families.layers import convolution_weights
 
 from .profile_cost import (
@@ -29,6 +30,7 @@ def profile_network(network: nn.Module,
                     *,
                     masks: Mapping[str, Tensor] | None = None,
                     maskable: Sequence[str] | None = None,
+                    conventions: Sequence[CostConvention] = (),
                     layers: bool = False,
                     batch: int = 1,
                     threads: int | None = None,
@@ -50,6 +52,8 @@ def profile_network(network: nn.Module,
             pruned weights.
         maskable: Names of the weights that a mask could cover. Defaults to
             those of every convolution.
+        conventions: Counts of MACs by published conventions, to be shown
+            beside the executed ones.
         layers: Whether to give each layer's share too.
         batch: Batch size for the latency; MACs are those of one sample.
         threads: Torch's threads while timing. Defaults to the current.
@@ -60,7 +64,9 @@ def profile_network(network: nn.Module,
         A network's entry of ``compression.json``: ``params``, ``nonzero``,
         ``maskable``, ``kept``, ``density``, ``macs`` and, on request,
         ``layers``; besides them ``bytes``, ``bytes_packed`` (files of the
-        inference weights, plain and packed) and ``latency_ms``.
+        inference weights, plain and packed) and ``latency_ms``. Where there
+        are conventions, ``macs`` has one more entry for each, and
+        ``conventions`` says whose they are.
     """
     if maskable is None:
         maskable = [layer.name for layer in convolution_weights(network)]
@@ -68,6 +74,9 @@ def profile_network(network: nn.Module,
     args, kwargs = call(1)
     total, shares = macs(network, args, kwargs)
     found['macs'] = dict(executed=total)
+    if conventions:
+        found['macs'].update((way.name, way.macs) for way in conventions)
+        found['conventions'] = {way.name: way.source for way in conventions}
     found.update(inference_bytes(network, maskable, masks))
     if rounds != 0:
         found['latency_ms'] = _latency(network, call, batch, threads, rounds)

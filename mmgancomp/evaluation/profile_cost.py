@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmgancomp.errors import MMGanCompError
@@ -78,26 +79,65 @@ def _nonzero(tensor: Tensor) -> int:
 
 def macs(network: nn.Module, args: tuple,
          kwargs: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
-    """Multiply-accumulates that one forward executes, as torch counts them.
+    """Multiply-accumulates that one image costs, as torch counts them.
 
     Convolutions, matrix products and attention count; norms, activations
     and other elementwise work do not. Zeros are multiplied like any number.
+    What a forward spends on its weights, whatever the batch (spectral norm
+    that is recomputed each time), is no image's.
+
+    Args:
+        network: The network.
+        args: Arguments of a forward with a batch of one.
+        kwargs: Keyword arguments of it.
 
     Returns:
         The total, and each module's own share by path (without that of its
         children; the root's path is ``''``). The shares add up to the total.
     """
+    counts = _count(network, args, kwargs)
+    if _makes_weights(network, counts):
+        pair = _count(network, tuple(map(_twice, args)),
+                      {k: _twice(v) for k, v in kwargs.items()})
+        counts = {
+            path: {
+                operation: found - counts.get(path, {}).get(operation, 0)
+                for operation, found in operations.items()
+            }
+            for path, operations in pair.items()
+        }
+    inside = {
+        path: sum(operations.values()) // 2
+        for path, operations in counts.items()
+    }
+    total = inside.pop('', 0)
+    return total, _own_shares(network, inside, total)
+
+
+def _count(network: nn.Module, args: tuple,
+           kwargs: Mapping[str, Any]) -> dict[str, dict[Any, int]]:
+    """Path → operation → FLOPs, children's included; the root's is ``''``."""
     with inference(network), FlopCounterMode(display=False) as counter:
         network(*args, **kwargs)
-    root = type(network).__name__
-    total, inside = 0, {}
+    root, counts = type(network).__name__, {}
     for path, operations in counter.get_flop_counts().items():
-        count = sum(operations.values()) // 2
         if path == 'Global':
-            total = count
-        elif path == root or path.startswith(f'{root}.'):
-            inside[path[len(root) + 1:]] = count
-    return total, _own_shares(network, inside, total)
+            counts[''] = dict(operations)
+        elif path.startswith(f'{root}.'):
+            counts[path[len(root) + 1:]] = dict(operations)
+    return counts
+
+
+def _makes_weights(network: nn.Module,
+                   counts: Mapping[str, Mapping[Any, int]]) -> bool:
+    """Whether a convolution does more than to convolve: its own weight."""
+    return any(
+        isinstance(module, _ConvNd) and len(counts.get(path, ())) > 1
+        for path, module in network.named_modules())
+
+
+def _twice(value: Any) -> Any:
+    return torch.cat([value, value]) if isinstance(value, Tensor) else value
 
 
 def _own_shares(network: nn.Module, inside: dict[str, int],

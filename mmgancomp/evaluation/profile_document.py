@@ -80,6 +80,7 @@ def _entry(name: str, config: str, checkpoint: str | None,
                 subject.call,
                 masks=subject.masks,
                 maskable=subject.maskable,
+                conventions=subject.family.cost_conventions(subject.module),
                 layers=layers,
                 rounds=0))
         for subject in chosen

@@ -5,6 +5,9 @@ Importing it imports no part of MMagic.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from mmgancomp import plugins
@@ -12,12 +15,13 @@ from mmgancomp.errors import ConfigError
 
 from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
+from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = [
-    'Call', 'Family', 'FeaturePoint', 'MaskableWeight', 'Network',
-    'NotOffered', 'Objective', 'Scene', 'bare', 'convolution_weights',
-    'known', 'linear_weights', 'of'
+    'Call', 'CostConvention', 'Family', 'FeaturePoint', 'MaskableWeight',
+    'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
+    'convolution_weights', 'known', 'linear_weights', 'narrow', 'of'
 ]
 
 
@@ -47,3 +51,24 @@ def of(model: nn.Module) -> Family:
         'mmgancomp_families, and announce that module in your package under '
         f'the entry-point group {plugins.PROJECT!r}: docs/plugins.md has an '
         'example')
+
+
+def narrow(config: Mapping[str, Any], divisor: int) -> dict[str, Any]:
+    """The config of a narrower network, from the family that knows its type.
+
+    Args:
+        config: Config of a generator or discriminator; left as it is.
+        divisor: What widths are divided by.
+
+    Raises:
+        NotOffered: No family knows how to narrow such a network.
+    """
+    for family in known():
+        try:
+            return family.narrow(config, divisor)
+        except NotOffered:
+            continue
+    raise NotOffered(
+        f'no family has a method \'narrow\' for {config.get("type")}; write '
+        'one in a subclass of mmgancomp.families.Family: docs/plugins.md '
+        'says what it must do')

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
 from .calls import TeachingQuestions
+from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
@@ -131,6 +132,27 @@ class Family(TeachingQuestions, ABC):
                 that is missing counts 1.
         """
         raise self.not_offered('updates')
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        """A config of the same network, its hidden widths divided.
+
+        Args:
+            config: Config of a generator or discriminator.
+            divisor: A width becomes ``max(1, width // divisor)``.
+
+        Returns:
+            What ``MODELS.build`` makes a network of the same class of, with
+            the same parameter names. Its ``type`` may be a function.
+
+        Raises:
+            NotOffered: The family does not know networks of that type.
+        """
+        raise self.not_offered('narrow', str(config.get('type')))
+
+    def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
+        """What published ways of counting give for a network, if any."""
+        return []
 
     def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         """Make the network's forward a function of its arguments.

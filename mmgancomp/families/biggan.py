@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
@@ -9,7 +12,9 @@ from mmgancomp.plugins import hookimpl
 from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint
+from .conventions import CostConvention, biggan_macs
 from .gan import BaseGANFamily
+from .narrowing import narrow_base, stock_class, width
 from .points import by_resolution, numbered
 
 
@@ -26,6 +31,32 @@ class BigGANFamily(BaseGANFamily):
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'BigGAN')
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        """See :meth:`Family.narrow`.
+
+        Widths that a config lists in ``arch_cfg`` are divided one by one.
+        """
+        generators = 'BigGANGenerator', 'BigGANDeepGenerator'
+        kind = stock_class(self, config, *generators, 'BigGANDiscriminator',
+                           'BigGANDeepDiscriminator')
+        narrowed = narrow_base(kind, config, divisor)
+        if config.get('arch_cfg'):
+            listed = narrowed['arch_cfg'] = dict(config['arch_cfg'])
+            for key in ('in_channels', 'out_channels'):
+                listed[key] = [width(w, divisor) for w in listed[key]]
+            if kind.__name__ not in generators:
+                # A discriminator's list begins with the image.
+                listed['in_channels'][0] = config['arch_cfg']['in_channels'][0]
+        return narrowed
+
+    def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
+        if not inherits(network, 'BigGANGenerator'):
+            return []
+        return [
+            CostConvention('paper', 'DGL-GAN, Table 4', biggan_macs(network))
+        ]
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

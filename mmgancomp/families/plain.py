@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
@@ -10,6 +13,7 @@ from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint, Objective, Scene
 from .gan import BaseGANFamily
+from .narrowing import narrow_base, stock_class
 from .points import numbered
 
 _LOSSES: dict[str, losses.AdversarialLoss] = {
@@ -33,6 +37,13 @@ class PlainGAN(BaseGANFamily):
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'BaseGAN') and not inherits(
             model, 'ProgressiveGrowingGAN', 'SinGAN')
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        kind = stock_class(self, config, 'DCGANGenerator',
+                           'DCGANDiscriminator', 'LSGANGenerator',
+                           'LSGANDiscriminator')
+        return narrow_base(kind, config, divisor)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

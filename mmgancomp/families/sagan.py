@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
@@ -10,6 +13,7 @@ from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint
 from .gan import BaseGANFamily
+from .narrowing import narrow_base, stock_class
 from .points import by_resolution, numbered
 
 
@@ -20,6 +24,12 @@ class SAGANFamily(BaseGANFamily):
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'SAGAN')
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        kind = stock_class(self, config, 'SNGANGenerator',
+                           'ProjDiscriminator')
+        return narrow_base(kind, config, divisor)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -15,8 +15,11 @@ from mmgancomp.plugins import hookimpl
 from . import losses
 from .base import Family, bare, inherits, seeded_forward
 from .calls import Call, FeaturePoint
+from .conventions import CostConvention, stylegan2_macs
 from .gan import BaseGANFamily
 from .layers import MaskableWeight, raw_weight_name
+from .narrowing import stock_class
+from .stylegan2_width import narrow_discriminator, narrow_generator
 
 
 class StyleGAN2Family(BaseGANFamily):
@@ -32,6 +35,24 @@ class StyleGAN2Family(BaseGANFamily):
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'StyleGAN2')
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        kind = stock_class(self, config, 'StyleGAN2Generator',
+                           'StyleGAN2Discriminator')
+        inside = [base.__name__ for base in kind.__mro__]
+        build = (
+            narrow_generator
+            if 'StyleGAN2Generator' in inside else narrow_discriminator)
+        return {**config, 'type': build, 'kind': kind, 'divisor': divisor}
+
+    def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
+        if not inherits(network, 'StyleGAN2Generator'):
+            return []
+        return [
+            CostConvention('paper', 'DGL-GAN, Table 2',
+                           stylegan2_macs(network))
+        ]
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -13,6 +13,7 @@ from . import inputs, losses
 from .base import Family, Network, bare, inherits, seeded_forward
 from .calls import Call, FeaturePoint
 from .gan import draws_dropout
+from .narrowing import narrow_base, stock_class
 from .points import numbered
 
 __all__ = ['TranslationFamily']
@@ -44,6 +45,12 @@ class TranslationFamily(Family):
                 name = f'{key}.{domain}'
                 found[name] = Network(name, role, bare(network), key)
         return found
+
+    def narrow(self, config: Mapping[str, Any],
+               divisor: int) -> dict[str, Any]:
+        kind = stock_class(self, config, 'ResnetGenerator', 'UnetGenerator',
+                           'PatchDiscriminator')
+        return narrow_base(kind, config, divisor)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -58,6 +58,17 @@ CATALOGUE = (
         labels.flat_real_labels,
         note='Real labels are (N,), as those of generated images are.'),
     Repair(
+        'samples_without_labels',
+        'SNGAN and SAGAN with num_classes=0 train, but end at the first '
+        'image that they generate in TypeError: NoneType is not an '
+        'available label type',
+        _UNKNOWN,
+        'mmagic.structures.data_sample',
+        _MMAGIC,
+        labels.samples_without_labels,
+        note='A sample without a label has none; set_gt_label(None) does '
+        'nothing.'),
+    Repair(
         'translation_test',
         'Any test run of Pix2Pix ends in TypeError: DataSample object is '
         'not subscriptable',

@@ -64,8 +64,12 @@ def _attach(wrapper: nn.Module, optimizers) -> None:
             # are still scaled here, so an overflow on one rank is one on
             # all and they skip the same steps; with accumulation there is
             # one average per update.
-            optim_wrapper.step = functools.partial(_averaged_step, mine,
-                                                   optim_wrapper.step)
+            step = functools.partial(_averaged_step, mine,
+                                     optim_wrapper.step)
+            # Schedulers count steps by wrapping the method, once; what is
+            # wrapped here counts already.
+            step._with_counter = True
+            optim_wrapper.step = step
 
 
 def _averaged_step(parameters, step, **kwargs):

@@ -1,4 +1,4 @@
-"""Labels of real images in conditional GANs."""
+"""Labels in conditional GANs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import ModuleType
 
 import wrapt
 
-__all__ = ['flat_real_labels']
+__all__ = ['flat_real_labels', 'samples_without_labels']
 
 
 def flat_real_labels(module: ModuleType) -> None:
@@ -25,3 +25,17 @@ def flat_real_labels(module: ModuleType) -> None:
 
     wrapt.wrap_function_wrapper(
         module, 'BaseConditionalGAN.data_sample_to_label', repaired)
+
+
+def samples_without_labels(module: ModuleType) -> None:
+    """Let a conditional GAN without classes generate images.
+
+    With ``num_classes=0`` it trains, but what it generates is packed with
+    the label None, which a data sample refuses.
+    """
+
+    def repaired(wrapped, instance, args, kwargs):
+        value = args[0] if args else kwargs.get('value')
+        return instance if value is None else wrapped(*args, **kwargs)
+
+    wrapt.wrap_function_wrapper(module, 'DataSample.set_gt_label', repaired)

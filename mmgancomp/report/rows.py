@@ -68,16 +68,23 @@ def rows_of(runs: list[Run]) -> list[Row]:
 
     That is the one marked ``reference``, else the first of the first run.
     """
-    names = [model['name'] for run in runs for model in run.record['models']]
+    names = [_name(model) for run in runs for model in run.record['models']]
     rows = []
     for run in runs:
         for model in run.record['models']:
-            name = model['name']
+            name = _name(model)
             if names.count(name) > 1:
                 name = f'{name} · {run.name}'
             rows.append(_row(name, run, model))
     rows.sort(key=lambda row: not row.model.get('reference', False))
     return rows
+
+
+def _name(model: Mapping[str, Any]) -> str:
+    """A run of rounds has a model for each, all of its own name."""
+    if model.get('round') is None:
+        return model['name']
+    return f'{model["name"]} · round {model["round"]}'
 
 
 def _row(name: str, run: Run, model: Mapping[str, Any]) -> Row:

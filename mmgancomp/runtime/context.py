@@ -17,9 +17,40 @@ from mmgancomp.families.base import Family, Network
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
-__all__ = ['RunContext']
+__all__ = ['Part', 'RunContext', 'RunShape']
 
 ROLES = ('generator', 'discriminator')
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a run with a counter of its own, which the model reads.
+
+    Attributes:
+        first: The counter's value at its first iteration.
+        length: Its iterations.
+    """
+
+    first: int
+    length: int
+
+
+@dataclass(frozen=True)
+class RunShape:
+    """The parts that a run falls into; ordinary runs are of one part.
+
+    Attributes:
+        parts: In order.
+        rounds: How often the run prunes and starts again.
+    """
+
+    parts: tuple[Part, ...] = ()
+    rounds: int = 0
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all parts together."""
+        return sum(part.length for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -52,6 +83,7 @@ class RunContext:
         config: The run's config, where it has one.
         weights_known: Whether the model has the weights that training
             starts with, as far as they don't depend on a seed.
+        shape: The parts that the run falls into.
     """
 
     model: nn.Module
@@ -64,11 +96,16 @@ class RunContext:
     validates: bool = True
     config: Any = None
     weights_known: bool = True
+    shape: RunShape = RunShape()
     _updates: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.shape.parts:
+            self.shape = RunShape((Part(0, self.iterations), ))
 
     @classmethod
     def of(cls, model: nn.Module, wrapper: Any, iterations: int,
-           seed: int = 0) -> RunContext:
+           seed: int = 0, shape: RunShape | None = None) -> RunContext:
         """Ask the model's family for the rest."""
         if is_model_wrapper(model):
             model = model.module
@@ -86,7 +123,8 @@ class RunContext:
                     f'{type(model).__name__} has no optimizer for its '
                     f'{network.name}; write one under this key; '
                     f'{closest(network.optimizer, wrappers)}')
-        return cls(model, family, networks, iterations, wrappers, seed)
+        return cls(model, family, networks, iterations, wrappers, seed,
+                   shape=shape or RunShape())
 
     @classmethod
     def from_runner(cls, runner: Runner) -> RunContext:
@@ -95,32 +133,47 @@ class RunContext:
         seed = [runner.seed]
         broadcast_object_list(seed)
         context = cls.of(runner.model, runner.optim_wrapper,
-                         runner.max_iters, seed[0] or 0)
+                         runner.max_iters, seed[0] or 0,
+                         getattr(runner.train_loop, 'shape', None))
         context.validates = runner._val_loop is not None
         context.config = runner.cfg
         return context
 
+    @property
+    def rounds(self) -> int:
+        """How often the run prunes and starts again."""
+        return self.shape.rounds
+
     def updates(self, optimizer: str) -> int:
         """Optimizer updates that this run makes with that optimizer."""
         if optimizer not in self._updates:
-            self._updates[optimizer] = self.family.updates(
-                self.model, optimizer, self.iterations, {
-                    key: wrapper._accumulative_counts
-                    for key, wrapper in self.wrappers.items()
-                })
+            self._updates[optimizer] = self._until(optimizer, self.iterations)
         return self._updates[optimizer]
 
-    def iteration_of(self, optimizer: str, update: int) -> int:
-        """Iterations after which that many updates have been made."""
+    def _until(self, optimizer: str, iteration: int) -> int:
+        """Updates in the first iterations of the run."""
         accumulation = {
             key: wrapper._accumulative_counts
             for key, wrapper in self.wrappers.items()
         }
+
+        def count(iterations: int) -> int:
+            return self.family.updates(self.model, optimizer, iterations,
+                                       accumulation)
+
+        total = 0
+        for part in self.shape.parts:
+            made = min(part.length, iteration)
+            total += count(part.first + made) - count(part.first)
+            iteration -= made
+        return total
+
+    def iteration_of(self, optimizer: str, update: int) -> int:
+        """Iterations after which that many updates have been made."""
         low, high = 0, self.iterations
         while low < high:
             middle = (low + high) // 2
-            if self.family.updates(self.model, optimizer, middle,
-                                   accumulation) >= update:
+            if self._until(optimizer, middle) >= update:
                 high = middle
             else:
                 low = middle + 1

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmgancomp.errors import ConfigError, closest
-from mmgancomp.registry import HOOKS, SCOPE
+from mmgancomp.registry import HOOKS, LOOPS, MODELS, SCOPE
 from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
+
+from .context import Part, RunShape
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 __all__ = [
-    'check_entries', 'check_hooks', 'local_path', 'our_entries', 'run_length'
+    'check_entries', 'check_hooks', 'local_path', 'our_entries', 'our_loop',
+    'run_length', 'run_shape'
 ]
 
 
@@ -116,15 +119,41 @@ def _check_priority(entry: dict[str, Any], key: str) -> None:
                         Priority.__members__)) from None
 
 
+def _check_model(config: Config) -> None:
+    """Check the names of our builders in the model's config."""
+    MODELS.import_from_location()
+    ours = [name for name, part in MODELS.module_dict.items()
+            if part.__module__.startswith(f'{SCOPE}.')]
+    for key, kind in _types(config.get('model'), 'model'):
+        scope, _, name = kind.rpartition('.')
+        if scope == SCOPE and MODELS.get(name) is None:
+            raise ConfigError.at(
+                f'{key}.type', kind, 'no such network; ' +
+                closest(kind, [f'{SCOPE}.{n}' for n in ours]))
+        if not scope and name in ours:
+            raise ConfigError.at(f'{key}.type', kind,
+                                 f'write {f"{SCOPE}.{name}"!r}')
+
+
+def _types(entry: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(entry, dict):
+        if isinstance(entry.get('type'), str):
+            yield key, entry['type']
+        for name, value in entry.items():
+            yield from _types(value, f'{key}.{name}')
+
+
 def check_entries(config: Config) -> None:
     """Check what MMEngine would only trip over later, or with a traceback.
 
     Raises:
-        ConfigError: As :func:`check_hooks`; or if a run with one of our
+        ConfigError: As :func:`check_hooks`; if a builder of ours is
+            misspelt; if a run with one of our
             hooks has no length, or ``load_from`` cannot be read.
     """
     check_hooks(config)
-    if our_entries(config):
+    _check_model(config)
+    if our_entries(config) or our_loop(config):
         run_length(config)
     path = local_path(config.get('load_from'))
     if path is None:
@@ -154,9 +183,47 @@ def run_length(config: Config) -> int:
     Raises:
         ConfigError: If the config does not say.
     """
-    length = (config.get('train_cfg') or {}).get('max_iters')
+    return run_shape(config).iterations
+
+
+def run_shape(config: Config) -> RunShape:
+    """The parts of the run, as its loop will make them.
+
+    Raises:
+        ConfigError: If the config does not say how long it is, or names a
+            loop of our scope that there is not.
+    """
+    options = dict(config.get('train_cfg') or {})
+    loop = our_loop(config)
+    if loop is not None:
+        return loop.read(options).shape
+    length = options.get('max_iters')
     if type(length) is not int or length < 1:
         raise ConfigError.at(
             'train_cfg.max_iters', length,
             'write the number of iterations; MMagic trains GANs by iteration')
-    return length
+    return RunShape((Part(0, length), ))
+
+
+def our_loop(config: Config) -> Any:
+    """The class of the run's loop if it is one of ours, else None.
+
+    Raises:
+        ConfigError: If there is no loop of that name.
+    """
+    options = config.get('train_cfg') or {}
+    LOOPS.import_from_location()
+    known = LOOPS.module_dict
+    kind = options.get('type')
+    if kind in known.values():
+        return kind
+    if not isinstance(kind, str):
+        return None
+    scope, _, name = kind.rpartition('.')
+    if scope == SCOPE and name in known:
+        return known[name]
+    if scope == SCOPE or name in known:
+        raise ConfigError.at(
+            'train_cfg.type', kind, 'no such loop; ' +
+            closest(kind, [f'{SCOPE}.{n}' for n in known]))
+    return None

@@ -11,14 +11,20 @@ from mmgancomp.registry import HOOKS
 from mmgancomp.repairs.reading import read_checkpoint
 
 from .context import RunContext
-from .entries import check_hooks, local_path, our_entries, run_length
+from .entries import (
+    check_hooks,
+    local_path,
+    our_entries,
+    our_loop,
+    run_shape,
+)
 from .hooks import CompressionHook
 from .weights import check_some_fit
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-__all__ = ['context_of', 'load_weights', 'prepare_hooks']
+__all__ = ['context_of', 'load_weights', 'prepare_hooks', 'prepare_loop']
 
 
 def context_of(config: Config, model: Any) -> RunContext:
@@ -32,7 +38,7 @@ def context_of(config: Config, model: Any) -> RunContext:
         ConfigError: If the length of the run cannot be known.
     """
     from mmengine.optim import build_optim_wrapper
-    length = run_length(config)
+    shape = run_shape(config)
     options = _without_amp(config.get('optim_wrapper') or {})
     if not options:
         raise ConfigError.at('optim_wrapper', None,
@@ -40,7 +46,7 @@ def context_of(config: Config, model: Any) -> RunContext:
                              'each network, as the stock configs do')
     wrapper = build_optim_wrapper(model, options)
     seed = (config.get('randomness') or {}).get('seed') or 0
-    context = RunContext.of(model, wrapper, length, seed)
+    context = RunContext.of(model, wrapper, shape.iterations, seed, shape)
     context.validates = config.get('val_cfg') is not None
     context.config = config
     return context
@@ -101,3 +107,21 @@ def prepare_hooks(config: Config,
     for hook in hooks:
         hook.check(context)
     return hooks
+
+
+def prepare_loop(config: Config, context: RunContext,
+                 hooks: list[CompressionHook]) -> Any:
+    """Check the settings of our loop, if the run has one, against the rest.
+
+    Returns:
+        The settings, or None for a loop that is not ours.
+
+    Raises:
+        ConfigError: The first fault found.
+    """
+    loop = our_loop(config)
+    if loop is None:
+        return None
+    settings = loop.read(dict(config.train_cfg))
+    settings.check(context, hooks)
+    return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,7 @@ from .context import RunContext
 from .fingerprint import differences
 from .plain import history_from_plain, history_to_plain, to_plain
 from .record import count_parameters, versions, write_record
+from .structure import recorded, saved
 from .update import OptimizerUpdates
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class Mechanism(Protocol):
     """What a hook or loop contributes to the run's state.
 
     ``key`` names its part of the checkpoint. ``settings`` is what must be
-    the same when a run is resumed, as plain values.
+    the same when a run is resumed, as plain values. One that is not a hook
+    says in ``config_key`` where a config has it.
     """
 
     key: str
@@ -78,6 +81,9 @@ class RunState:
         self._wall = 0.0
         self._since = time.monotonic()
         self._metrics: dict[str, float] = {}
+        self._past: list[dict[str, Any]] = []
+        self._round: int | None = None
+        self._extra: dict[str, Any] = {}
         self._wrap_save()
         # Counted from the first update on, whoever asks for a clock later.
         for key in dict.fromkeys(
@@ -167,6 +173,8 @@ class RunState:
             'family': self.context.family.state(model),
             'message_hub': history_to_plain(scalars),
             'wall_s': self._seconds(),
+            'models': self._past,
+            **saved(self.context.networks.values()),
             **{
                 key: mechanism.state_dict()
                 for key, mechanism in self._mechanisms.items()
@@ -249,6 +257,7 @@ class RunState:
                 p.grad = None if gradient is None else gradient.to(p.device)
         self.context.family.load_state(self.context.model, loaded['family'])
         self._wall = loaded['wall_s']
+        self._past = loaded.get('models', [])
         for key, mechanism in self._mechanisms.items():
             mechanism.load_state_dict(loaded[key])
         self._rng = loaded['rng']
@@ -267,9 +276,15 @@ class RunState:
         })
         for path, was, now in differences(loaded['settings'], settings):
             raise ConfigError.at(
-                f'default_hooks.{path}', now,
+                self._config_key(path), now,
                 f'the run to be resumed has {was!r}; put that back, or use '
                 'load_from to start a new run from its weights')
+
+    def _config_key(self, path: str) -> str:
+        key, _, rest = path.partition('.')
+        where = getattr(self._mechanisms[key], 'config_key',
+                        f'default_hooks.{key}')
+        return f'{where}.{rest}'
 
     def restore_rng(self) -> None:
         """Put the generators where the checkpoint found them."""
@@ -295,20 +310,45 @@ class RunState:
         if is_main_process():
             write_record(Path(self.runner.work_dir), self.record())
 
-    def record(self) -> dict[str, Any]:
-        """The document that :meth:`write_record` writes."""
+    def open_round(self, number: int, **extra: Any) -> None:
+        """From now on the record's latest model is that of this round.
+
+        Args:
+            number: The round.
+            extra: More about it, as plain values.
+        """
+        self._round, self._extra, self._metrics = number, extra, {}
+
+    def close_round(self, **extra: Any) -> None:
+        """Keep the model as it is now in the record, for good.
+
+        Args:
+            extra: More about it, as plain values.
+        """
+        # A copy: what mechanisms tell may be lists that they go on with.
+        self._past.append(to_plain({**self._model(), **extra}))
+        self._round = None
+
+    def closed(self, number: int) -> bool:
+        """Whether a round is in the record already."""
+        return any(model['round'] == number for model in self._past)
+
+    def _model(self) -> dict[str, Any]:
         runner, context = self.runner, self.context
         summaries: dict[str, dict[str, Any]] = {}
         for mechanism in self._mechanisms.values():
             for name, entry in mechanism.summary().items():
                 summaries.setdefault(name, {}).update(entry)
-        device = next(context.model.parameters()).device
-        model: dict[str, Any] = {
-            'name': runner.experiment_name,
+        model: dict[str, Any] = {'name': runner.experiment_name}
+        if self._round is not None:
+            model['round'] = self._round
+        model |= {
+            **self._extra,
             'metrics': self._metrics,
             'networks': {
                 name: {
                     **count_parameters(network.module),
+                    **recorded(network),
                     **summaries.get(name, {})
                 }
                 for name, network in context.networks.items()
@@ -318,7 +358,16 @@ class RunState:
             model['name'] = Path(runner.cfg.filename).stem
         last = runner.message_hub.runtime_info.get('last_ckpt')
         if last and Path(last).is_file():
-            model['checkpoint'] = Path(last).name
+            model['checkpoint'] = os.path.relpath(last, runner.work_dir)
+        return model
+
+    def record(self) -> dict[str, Any]:
+        """The document that :meth:`write_record` writes."""
+        runner, context = self.runner, self.context
+        device = next(context.model.parameters()).device
+        models = list(self._past)
+        if not models or self._round is not None:
+            models.append(self._model())
         return {
             'config': Path(runner.cfg.filename or '').name,
             'run': {
@@ -333,9 +382,8 @@ class RunState:
                     'torch.'),
                 'wall_s': round(self._seconds(), 3)
             },
-            'models': [model]
+            'models': models
         }
-
 
 
 def _is_number(value: Any) -> bool:

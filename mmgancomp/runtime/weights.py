@@ -10,6 +10,8 @@ from torch import nn
 
 from mmgancomp.errors import ConfigError
 
+from .structure import misfit, noted
+
 __all__ = ['check_some_fit']
 
 
@@ -19,7 +21,8 @@ def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
 
     MMEngine warns about what does not fit and trains on. Where a part fits
     that may be meant, a new head for example; where nothing does, fresh
-    weights would be pruned in place of trained ones.
+    weights would be pruned in place of trained ones. A network that was
+    narrowed takes none but its own shapes.
 
     Args:
         model: The bare model.
@@ -29,11 +32,20 @@ def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
 
     Raises:
         ConfigError: If no matrix or kernel has the name and the shape of
-            one of the model's.
+            one of the model's, or one of a narrowed network has another
+            shape.
     """
-    given = {
-        name.removeprefix('module.'): getattr(tensor, 'shape', None)
+    tensors = {
+        name.removeprefix('module.'): tensor
         for name, tensor in checkpoint.get('state_dict', checkpoint).items()
+    }
+    for path, module in model.named_modules():
+        wrong = noted(module) and misfit(module, f'{path}.', tensors)
+        if wrong:
+            raise ConfigError.at(key, value, wrong)
+    given = {
+        name: getattr(tensor, 'shape', None)
+        for name, tensor in tensors.items()
     }
     own = {
         name: tensor.shape

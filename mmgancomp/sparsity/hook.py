@@ -11,6 +11,7 @@ from mmgancomp.errors import ConfigError, closest
 from mmgancomp.families.base import Network
 from mmgancomp.registry import HOOKS
 from mmgancomp.runtime.agreement import check_ranks_agree
+from mmgancomp.runtime.averages import restart_average
 from mmgancomp.runtime.context import RunContext
 from mmgancomp.runtime.hooks import CompressionHook
 from mmgancomp.runtime.state import RunState
@@ -34,6 +35,7 @@ class _Pruned:
     settings: Settings
     masked: MaskedNetwork
     ticks: frozenset[int]
+    optimizer: Any = None
     active: bool = False
     changed: bool = False
     history: list[list[float]] = field(default_factory=list)
@@ -43,20 +45,27 @@ class _Pruned:
         self.changed = update in self.ticks
         if not self.changed:
             return
-        settings = self.settings
-        self.masked_change(update, settings)
+        self.settings.schedule.change(
+            self.masked, update, self.optimizer, **self.ranking)
         self.note(update)
 
-    def masked_change(self, update: int, settings: Settings) -> None:
-        """Let the schedule act on the masks."""
-        source = (self.network.ema
-                  if settings.score_source == 'ema' else None)
-        settings.schedule.change(
-            self.masked,
-            update,
+    @property
+    def ranking(self) -> dict[str, Any]:
+        """What a schedule needs to know to rank weights."""
+        settings = self.settings
+        return dict(
             criterion=settings.criterion,
             allocation=settings.allocation,
-            source=source)
+            source=(self.network.ema
+                    if settings.score_source == 'ema' else None))
+
+    def begin_round(self, number: int, update: int) -> None:
+        """Change the masks between two rounds, if that is their time."""
+        self.changed = self.settings.schedule.by_rounds
+        if self.changed:
+            self.settings.schedule.change(
+                self.masked, number, self.optimizer, **self.ranking)
+            self.note(update)
 
     def note(self, update: int) -> None:
         """Keep the density for the log and the record."""
@@ -124,10 +133,13 @@ class SparsityHook(CompressionHook):
             settings = read_settings(
                 options.values, options.key, name, network.module,
                 context.family, context.updates(network.optimizer),
-                context.seed, network.ema is not None)
+                context.seed, network.ema is not None, context.rounds)
             masked = build_masked(settings, network.module, options.key)
+            optimizer = context.wrappers[network.optimizer].optimizer
+            settings.schedule.suits(settings, masked, optimizer, options.key)
             self._pruned[name] = _Pruned(network, settings, masked,
-                                         frozenset(settings.schedule.ticks()))
+                                         frozenset(settings.schedule.ticks()),
+                                         optimizer)
 
     def attach(self, state: RunState) -> None:
         for pruned in self._pruned.values():
@@ -146,8 +158,31 @@ class SparsityHook(CompressionHook):
             return
         for pruned in self._pruned.values():
             pruned.decide(0)
+            if pruned.changed and pruned.settings.schedule.sets_values:
+                restart_average(state.context.model, pruned.network)
             _ema(pruned)(0)
             _digest(pruned)(0)
+
+    def begin_round(self, number: int, state: RunState) -> None:
+        """Prune what is pruned between rounds; called by the loop.
+
+        Args:
+            number: The round, from 1.
+            state: The run.
+        """
+        for pruned in self._pruned.values():
+            pruned.begin_round(
+                number, state.updates(pruned.network.optimizer).clock)
+            _digest(pruned)(0)
+
+    def networks(self) -> dict[str, MaskedNetwork]:
+        """The networks that this hook masks, by name."""
+        return {name: p.masked for name, p in self._pruned.items()}
+
+    def prunes_by_rounds(self) -> bool:
+        """Whether a network is pruned between the rounds of the run."""
+        return any(p.settings.schedule.by_rounds
+                   for p in self._pruned.values())
 
     def after_train_iter(self, runner: Any, batch_idx: int,
                          data_batch: Any = None,
@@ -163,8 +198,9 @@ class SparsityHook(CompressionHook):
         """
         for name, pruned in self._pruned.items():
             updates = state.updates(pruned.network.optimizer)
-            last = max(pruned.ticks)
-            if updates.clock >= last:
+            last = max(pruned.ticks, default=0)
+            # Masks that move have their density, and nothing to grow by.
+            if updates.clock >= last or not pruned.settings.schedule.static:
                 continue
             print_log(
                 f'{name}: {updates.clock} updates were made instead of '
@@ -231,10 +267,9 @@ class SparsityHook(CompressionHook):
 def _plan(name: str, pruned: _Pruned, weights_known: bool) -> dict[str, Any]:
     """What will happen to a network; prunes it, fresh as it is."""
     settings, masked = pruned.settings, pruned.masked
-    ticks = settings.schedule.ticks()
     known = weights_known or not settings.schedule.weights_needed
-    if known:
-        pruned.masked_change(ticks[-1], settings)
+    rounds = settings.schedule.preview(
+        masked, **pruned.ranking) if known else []
     return {
         'mechanism': SparsityHook.key,
         'network': name,
@@ -247,7 +282,8 @@ def _plan(name: str, pruned: _Pruned, weights_known: bool) -> dict[str, Any]:
         'kept': masked.survivors if known else None,
         'exact_layers': not isinstance(settings.allocation, Global),
         'updates': settings.total,
-        'ticks': ticks,
+        'ticks': settings.schedule.ticks(),
+        'kept_by_round': rounds,
         'layers': [{
             'name': layer,
             'params': mask.numel(),
@@ -258,7 +294,6 @@ def _plan(name: str, pruned: _Pruned, weights_known: bool) -> dict[str, Any]:
 
 def _settings(pruned: _Pruned) -> dict[str, Any]:
     settings = pruned.settings
-    ticks = settings.schedule.ticks()
     return {
         'density': settings.density,
         'granularity': settings.granularity.name,
@@ -269,14 +304,7 @@ def _settings(pruned: _Pruned) -> dict[str, Any]:
         'allocation': type(settings.allocation).__name__,
         'score_source': settings.score_source,
         'layers': [layer.name for layer in settings.layers],
-        'schedule': {
-            'type': type(settings.schedule).__name__,
-            'first_update': ticks[0],
-            'last_update': ticks[-1],
-            'changes': len(ticks),
-            'first_density': settings.schedule.density_at(ticks[0]),
-            **settings.schedule.settings()
-        }
+        'schedule': settings.schedule.settings()
     }
 
 

@@ -20,7 +20,7 @@ from .packed import pack_mask, unpack_mask
 from .pruning import global_masks, layer_masks
 from .registry import ALLOCATIONS, CRITERIA, build_named
 
-__all__ = ['MaskedNetwork', 'digest_of']
+__all__ = ['MaskedNetwork', 'digest_of', 'dims_of']
 
 _ATTRIBUTE = '_mmgancomp_masks'
 # A float's zero is all bits clear, so masking is a bitwise "and": exact for
@@ -152,7 +152,7 @@ class MaskedNetwork:
                 raise MMGanCompError(
                     f'density = {density!r}: give a number in (0, 1]')
             shares = allocation.densities(
-                [_dims(layer, weight) for layer, weight, _ in layers],
+                [dims_of(layer, weight) for layer, weight, _ in layers],
                 density)
             rule = allocation.rounding or rounding
             if shares is None:
@@ -227,8 +227,13 @@ class MaskedNetwork:
         for name, own in self.masks.items():
             self.masks[name] = masks[name].to(
                 device=own.device, dtype=torch.bool)
+        # Whoever masks at every update makes bits of the new masks then; for
+        # once they would cost more memory than they save time.
         self._bits.clear()
-        self.apply_()
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.masked_fill_(
+                    self.masks[name].to(weight.device).logical_not(), 0)
 
     def _bit_mask(self, name: str, like: Tensor) -> Tensor:
         kind = _BITS[like.element_size()]
@@ -304,9 +309,9 @@ class MaskedNetwork:
 
 
 def digest_of(masks: Mapping[str, Tensor]) -> str:
-    """A short fingerprint of masks by name."""
+    """A short fingerprint of masks by name, in whatever order they come."""
     total = hashlib.blake2b(digest_size=8)
-    for name, mask in masks.items():
+    for name, mask in sorted(masks.items()):
         total.update(name.encode())
         total.update(pack_mask(mask).numpy().tobytes())
     return total.hexdigest()
@@ -322,7 +327,7 @@ def _named(network: nn.Module,
     }
 
 
-def _dims(layer: MaskableWeight, weight: Tensor) -> tuple[int, ...]:
+def dims_of(layer: MaskableWeight, weight: Tensor) -> tuple[int, ...]:
     """(out, in, *kernel), without axes that belong to neither."""
     kernel = weight.shape[weight.dim() - layer.kernel_dims:]
     return (weight.shape[layer.out_axis], weight.shape[layer.in_axis],

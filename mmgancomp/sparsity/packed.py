@@ -3,8 +3,9 @@
 A packed file is a safetensors file. A masked tensor ``name`` becomes
 ``name::bits`` (uint8, eight weights per byte, first weight in the highest
 bit) and ``name::values`` (the kept weights in memory order); every other
-tensor is stored as it is. The text metadata holds the format's version and
-the shapes.
+tensor is stored as it is. The text metadata has one entry,
+``mmgancomp-packed``: JSON with the format's version, the shapes of the masked
+tensors, and ``info``.
 """
 
 from __future__ import annotations
@@ -163,26 +164,25 @@ def load(
     except (SafetensorError, OSError) as error:
         raise MMGanCompError(
             f'{path} is not a packed file, or is damaged: {error}') from error
-    if metadata.get('format') != FORMAT:
+    if FORMAT not in metadata:
         raise MMGanCompError(f'{path} is safetensors, but no packed file')
-    if metadata.get('version') != str(VERSION):
-        raise MMGanCompError(
-            f'{path} has packed format version {metadata.get("version")}; '
-            f'this release reads {VERSION}')
     try:
-        shapes = json.loads(metadata['shapes'])
-        info = json.loads(metadata['info'])
-    except (KeyError, ValueError) as error:
+        header = json.loads(metadata[FORMAT])
+        version = header['version']
+        shapes, info = header['shapes'], header['info']
+    except (KeyError, TypeError, ValueError) as error:
         raise MMGanCompError(f'{path}: damaged metadata') from error
+    if version != VERSION:
+        raise MMGanCompError(
+            f'{path} has packed format version {version}; '
+            f'this release reads {VERSION}')
     tensors, masks = unpack(stored, shapes)
     return tensors, masks, info
 
 
 def _metadata(shapes: Mapping[str, list[int]],
               info: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        'format': FORMAT,
-        'version': str(VERSION),
-        'shapes': json.dumps(dict(shapes)),
-        'info': json.dumps(dict(info))
-    }
+    # One entry: safetensors writes several in an order that changes from
+    # process to process, and equal content is to be equal bytes.
+    header = {'version': VERSION, 'shapes': shapes, 'info': info}
+    return {FORMAT: json.dumps(header, sort_keys=True)}

@@ -3,43 +3,69 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from mmgancomp.errors import ConfigError, MMGanCompError
+from torch.optim import Optimizer
+
+from mmgancomp.errors import ConfigError
 from mmgancomp.runtime.times import Time, resolve_time
 
-from .masked import MaskedNetwork, digest_of
-from .packed import load
+from .masked import MaskedNetwork
 from .registry import SCHEDULES
 
-__all__ = ['AGP', 'Fixed', 'OneShot', 'Schedule']
+if TYPE_CHECKING:
+    from .settings import Settings
+
+__all__ = ['AGP', 'OneShot', 'Schedule']
 
 
 class Schedule(ABC):
     """Decides at which updates the masks of one network change, and how.
 
-    The hook calls :meth:`resolve` once with the run's length, :meth:`start`
-    before the first update of a run that is not resumed, and :meth:`step`
-    after every update.
+    The hook calls :meth:`bind` and :meth:`resolve` once, and
+    :meth:`change` at each tick: 0 is before the first update of a run that
+    is not resumed, any other after that update.
 
     Attributes:
         criterion: Criterion of the schedule's paper.
         allocation: Allocation of the schedule's paper.
         static: Whether a pruned weight stays pruned, so that its gradient
             is masked too.
-        wants_density: Whether the config must give a density.
+        by_rounds: Whether masks change between the rounds of a run, and not
+            by the clock.
+        wants_density: Whether a density means anything to it.
+        needs_density: Whether the config must give one.
         any_pattern: Whether it works with an n:m pattern, which has one
             density only.
         weights_needed: Whether the masks are read off loaded weights.
+        sets_values: Whether its first change also gives the network other
+            weights, so that an average of them starts anew.
     """
 
     criterion: Any = 'magnitude'
     allocation: Any = 'global'
     rounding = 'removed'
     static = True
+    by_rounds = False
     wants_density = True
+    needs_density = True
     any_pattern = True
     weights_needed = False
+    sets_values = False
+    network = ''
+    seed = rounds = 0
+
+    def bind(self, network: str, seed: int, rounds: int) -> None:
+        """Tell the schedule whom it serves.
+
+        Args:
+            network: Name of the network.
+            seed: Seed of this network's random choices, equal on all ranks.
+            rounds: How often the run prunes and starts again; 0 in a run
+                without rounds.
+        """
+        self.network, self.seed, self.rounds = network, seed, rounds
 
     @abstractmethod
     def resolve(self, total: int, density: float | None, key: str) -> None:
@@ -56,14 +82,36 @@ class Schedule(ABC):
         """
 
     def settings(self) -> dict[str, Any]:
-        """What a resumed run must share, beside the ticks."""
-        return {}
+        """What a resumed run must share, as plain values."""
+        ticks = self.ticks()
+        return {
+            'type': type(self).__name__,
+            'first_update': ticks[0],
+            'last_update': ticks[-1],
+            'changes': len(ticks),
+            'first_density': self.density_at(ticks[0])
+        }
 
     def fits(self, masked: MaskedNetwork) -> None:  # noqa: B027
         """Check what the schedule brings along against the network.
 
         Raises:
             ConfigError: If it is of another network.
+        """
+
+    def suits(self, settings: Settings, masked: MaskedNetwork,  # noqa: B027
+              optimizer: Optimizer, key: Callable[[str], str]) -> None:
+        """Check the schedule against what it is combined with.
+
+        Args:
+            settings: All settings of the network.
+            masked: The network.
+            optimizer: The optimizer that trains it.
+            key: Option → its config key, for errors.
+
+        Raises:
+            ConfigError: If an option would have no effect, or needs
+                something that isn't there.
         """
 
     @abstractmethod
@@ -74,13 +122,29 @@ class Schedule(ABC):
     def density_at(self, update: int) -> float | None:
         """The density from this tick on."""
 
-    def change(self, masked: MaskedNetwork, update: int, **options: Any
-               ) -> None:
-        """Change the masks as due at this tick."""
+    def change(self, masked: MaskedNetwork, tick: int,
+               optimizer: Optimizer | None = None, **options: Any) -> None:
+        """Change the masks as due at this tick.
+
+        Args:
+            masked: The network.
+            tick: One of :meth:`ticks`; the round if :attr:`by_rounds`.
+            optimizer: The optimizer that trains the network, where there is
+                one.
+            options: Criterion, allocation and source, as in
+                :meth:`~mmgancomp.sparsity.masked.MaskedNetwork.prune`.
+        """
         masked.prune(
-            density=self.density_at(update),
-            rounding=self.rounding,
-            **options)
+            density=self.density_at(tick), rounding=self.rounding, **options)
+
+    def preview(self, masked: MaskedNetwork, **options: Any) -> list[int]:
+        """Bring fresh masks to their final count, for ``mmgancomp plan``.
+
+        Returns:
+            Kept weights after each round; empty in a run without rounds.
+        """
+        self.change(masked, self.ticks()[-1], **options)
+        return []
 
 
 @SCHEDULES.register_module()
@@ -179,81 +243,6 @@ class AGP(Schedule):
         left = 1 - (update - self._begin) / (self._end - self._begin)
         start, final = 1 - self.start_density, 1 - self._density
         return 1 - (final + (start - final) * left**3)
-
-
-@SCHEDULES.register_module()
-class Fixed(Schedule):
-    """Masks that are given once and never change.
-
-    Args:
-        ticket: A packed file whose masks are taken (see
-            :mod:`mmgancomp.sparsity.packed`). Without it the zeros of the
-            loaded weights stay zero.
-    """
-
-    wants_density = False
-
-    def __init__(self, ticket: str | None = None) -> None:
-        self.ticket = ticket
-        self.weights_needed = ticket is None
-
-    def resolve(self, total: int, density: float | None, key: str) -> None:
-        if density is not None:
-            raise ConfigError.at(
-                key.removesuffix('schedule') + 'density', density,
-                'a Fixed mask has the density it has; leave density out')
-        self._key = f'{key}.ticket'
-        self._masks = None
-        if self.ticket is not None:
-            try:
-                self._masks = load(self.ticket)[1]
-            except MMGanCompError as error:
-                raise ConfigError.at(
-                    self._key, self.ticket,
-                    f'name a packed file; {error}') from error
-
-    def fits(self, masked: MaskedNetwork) -> None:
-        if self._masks is None:
-            return
-        for name, mask in masked.masks.items():
-            given = self._masks.get(name)
-            if given is None or given.shape != mask.shape:
-                raise ConfigError.at(
-                    self._key, self.ticket,
-                    f'the ticket is of another network: {name} is '
-                    f'{tuple(mask.shape)} here and '
-                    f'{"missing" if given is None else tuple(given.shape)} '
-                    'there; name one of this network')
-        more = sorted(set(self._masks) - set(masked.masks))
-        if more:
-            raise ConfigError.at(
-                self._key, self.ticket,
-                f'it also masks {", ".join(more)}, which would stay dense '
-                'here; add them to the include globs of layers')
-
-    def settings(self) -> dict[str, Any]:
-        # The file may lie elsewhere now; its masks may not differ.
-        return {'ticket': self._masks and digest_of(self._masks)}
-
-    def ticks(self) -> list[int]:
-        return [0]
-
-    def density_at(self, update: int) -> float | None:
-        return None
-
-    def change(self, masked: MaskedNetwork, update: int, **options: Any
-               ) -> None:
-        if self._masks is not None:
-            masked.set_masks({name: self._masks[name]
-                              for name in masked.masks})
-            return
-        masks = {name: w.detach() != 0 for name, w in masked.weights.items()}
-        if all(bool(mask.all()) for mask in masks.values()):
-            raise ConfigError.at(
-                self._key, None,
-                'the weights at the start have no zeros to keep; name a '
-                'ticket, or load a pruned checkpoint with load_from')
-        masked.set_masks(masks)
 
 
 def _is_share(value: Any) -> bool:

@@ -47,7 +47,7 @@ class Settings:
 
 def read_settings(options: dict[str, Any], key: Key, name: str,
                   network: nn.Module, family: Family, total: int, seed: int,
-                  has_ema: bool) -> Settings:
+                  has_ema: bool, rounds: int = 0) -> Settings:
     """Check the options of one network and fill in the schedule's defaults.
 
     Args:
@@ -60,6 +60,7 @@ def read_settings(options: dict[str, Any], key: Key, name: str,
         total: Updates of this network in the run.
         seed: The run's seed.
         has_ema: Whether the model keeps an EMA copy of it.
+        rounds: How often the run prunes and starts again.
 
     Raises:
         ConfigError: If an option is unknown, impossible or without effect.
@@ -96,6 +97,7 @@ def read_settings(options: dict[str, Any], key: Key, name: str,
             f'the model keeps no EMA of its {name}; write "live", or give '
             'the model an ema_config')
     _no_ignored_option(given, schedule, granularity, key)
+    schedule.bind(name, _seed(seed, name, 0), rounds)
     schedule.resolve(total, density, key('schedule'))
     settings = Settings(density, schedule, criterion, allocation, granularity,
                         layers, source, total)
@@ -109,6 +111,8 @@ def _density(density: Any, schedule: Schedule, granularity: Granularity,
         return density
     if density is None and isinstance(granularity, NofM):
         return granularity.density
+    if density is None and not schedule.needs_density:
+        return None
     if (isinstance(density, bool) or not isinstance(density, (int, float))
             or not 0 < density <= 1):
         raise ConfigError.at(

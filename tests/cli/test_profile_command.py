@@ -108,3 +108,28 @@ def test_counts_are_positive_whole_numbers(flag, value, capsys):
     assert ended.value.code == 2
     assert f'argument {flag}: expected a whole number' in (
         capsys.readouterr().err)
+
+
+def test_macs_as_a_paper_counts_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(profile_latency, '_SECONDS', 0.)
+    config = tiny.config('biggan', tmp_path)
+    assert main(['profile', config.filename, '--json', '--networks',
+                 'all']) == 0
+    networks = json.loads(capsys.readouterr().out)['models'][0]['networks']
+    generator = networks['generator']
+    # Base 4: three blocks of 16 channels, conditioned on 3 classes.
+    blocks = sum(19 * 16 * 16 * edge**2 + 3 * 32
+                 for edge in (8, 16, 32))
+    assert generator['macs']['paper'] == blocks + 27 * 16 * 32**2
+    assert generator['macs']['executed'] != generator['macs']['paper']
+    assert generator['conventions'] == dict(paper='DGL-GAN, Table 4')
+    assert set(networks['discriminator']['macs']) == {'executed'}
+
+    assert main(['profile', config.filename]) == 0
+    shown = capsys.readouterr().out
+    assert 'MACs, paper' in shown and 'DGL-GAN, Table 4' in shown
+
+
+def test_no_column_where_no_paper_counts(config, capsys):
+    assert main(['profile', config.filename]) == 0
+    assert 'paper' not in capsys.readouterr().out

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from mmengine.runner import Runner
@@ -18,6 +17,7 @@ from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
 from mmgancomp.runtime.state import RunState
 from mmgancomp.sparsity import MaskedNetwork
+from tests.support.pictures import random_images
 from tests.support.runs import Watch
 from tests.support.tiny import STOCK_WARNINGS
 
@@ -151,46 +151,12 @@ def test_plan_gives_the_counts_of_the_readme(path):
         assert row['ticks'][-1] == round(network['updates'] / 2)
 
 
-def save(path: Path, height: int, width: int) -> None:
-    """Write a random image."""
-    from PIL import Image
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.randint(0, 256, (height, width, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
-def data(config: Any, folder: Path) -> None:
-    """Let a stock config read random images of the size it wants."""
-    dataset = config.train_dataloader.dataset
-    names = [f'{i}.png' for i in range(4)]
-    if dataset.type == 'CIFAR10':
-        for name in names:
-            save(folder / name[0] / name, 32, 32)
-        config.train_dataloader.dataset = dict(
-            type='BasicConditionalDataset',
-            data_root=str(folder),
-            pipeline=[
-                dict(type='LoadImageFromFile', key='gt'),
-                dict(type='PackInputs')
-            ])
-        return
-    dataset.data_root = str(folder)
-    parts = {
-        'UnpairedImageDataset': ['trainA', 'trainB'],
-        'PairedImageDataset': ['train']
-    }.get(dataset.type, ['.'])
-    paired = dataset.type == 'PairedImageDataset'
-    for part in parts:
-        for name in names:
-            save(folder / part / name, 256, 512 if paired else 256)
-
-
 @pytest.mark.slow
 @all_of(MAGNITUDE)
 def test_starts_and_steps_at_full_size(path, tmp_path):
     """One update of the generator, pruned before it and after it."""
     config = load_config(str(path))
-    data(config, tmp_path / 'data')
+    random_images(config, tmp_path / 'data')
     config.merge_from_dict({
         'work_dir': str(tmp_path / 'run'),
         # Two: BatchNorm wants several, StyleGAN2's path lengths half of it.

@@ -31,6 +31,7 @@ from tests.support.pages import (
     commands,
     links,
 )
+from tests.support.variants import finished_run
 
 pytestmark = tiny.STOCK_WARNINGS
 
@@ -45,8 +46,12 @@ def is_config(block: Block) -> bool:
 
 
 CONFIGS = [block for block in PYTHON if is_config(block)]
-WHOLE = [block for block in CONFIGS if block.text.startswith('_base_')]
-PIECES = [block for block in CONFIGS if block not in WHOLE]
+SLIM = [block for block in CONFIGS if 'mmgancomp.Slimmed' in block.text]
+WHOLE = [
+    block for block in CONFIGS
+    if block.text.startswith('_base_') and block not in SLIM
+]
+PIECES = [block for block in CONFIGS if block not in WHOLE + SLIM]
 SCRIPTS = [
     page for page in PAGES
     if any(not is_config(block) for block in blocks(page, 'python'))
@@ -101,15 +106,14 @@ def _teachers(given: dict[str, Any], family: str,
             for name, options in given.items()}
 
 
-def planned_tiny(block: Block, hooks: dict[str, Any],
-                 folder: Path) -> dict[str, Any]:
+def planned_tiny(block: Block, hooks: dict[str, Any], folder: Path,
+                 **more: Any) -> dict[str, Any]:
     """The plan of an example's hooks with a tiny model of the same kind."""
-    family = family_of(block.text)
-    config = tiny.config(family, folder, iterations=1000)
-    if 'distillation' in hooks:
-        hooks['distillation']['teacher'] = _teachers(
-            hooks['distillation']['teacher'], family, folder)
-    config.merge_from_dict(dict(default_hooks=hooks))
+    # Enough for every default interval to end.
+    config = tiny.config(family_of(block.text), folder, iterations=10000)
+    if 'ticket=' in block.text:
+        finished_run(config, folder / 'work_dirs' / 'NAME')
+    config.merge_from_dict(dict(default_hooks=hooks, **more))
     return plan(config)
 
 
@@ -119,15 +123,23 @@ def test_whole_configs_are_read_and_plan(block, tmp_path):
     path.write_text(block.text)
     config = load_config(str(path))
     check_hooks(config)
+    more = {}
+    if config.train_cfg.get('type'):
+        more['train_cfg'] = dict(config.train_cfg.to_dict(), _delete_=True)
+    if 'ema_config' in block.text:
+        more['model'] = dict(ema_config=config.model.ema_config.to_dict())
     document = planned_tiny(
         block, dict(sparsity=config.default_hooks.sparsity.to_dict()),
-        tmp_path)
-    assert document['mechanisms']
+        tmp_path, **more)
+    shown = {row['mechanism'] for row in document['mechanisms']}
+    assert shown == {'sparsity', 'lottery'} if 'IMP' in block.text else {
+        'sparsity'}
 
 
 @pytest.mark.parametrize('block', PIECES, ids=str)
-def test_pieces_of_configs_fit(block, tmp_path):
+def test_pieces_of_configs_fit(block, tmp_path, monkeypatch):
     """Their hooks plan; other entries override something that is there."""
+    monkeypatch.chdir(tmp_path)
     piece = Config.fromstring(block.text, '.py').to_dict()
     hooks = piece.pop('default_hooks', None)
     if hooks is not None:
@@ -138,6 +150,20 @@ def test_pieces_of_configs_fit(block, tmp_path):
     # Names that a page tells the user to add.
     extra = {'custom_imports'}
     assert set(piece) - extra <= set(stock.to_dict())
+
+
+@pytest.mark.parametrize('block', SLIM, ids=str)
+def test_configs_that_narrow_plan(block, tmp_path):
+    base = tiny.config(family_of(block.text), tmp_path, iterations=1000)
+    path = tmp_path / 'example.py'
+    path.write_text(
+        re.sub(r"^_base_ = .*$", f'_base_ = [{base.filename!r}]', block.text,
+               flags=re.M))
+    networks = plan(load_config(str(path)))['networks']
+    assert any(
+        network.get('channels')
+        and network['params'] < network['params_before']
+        for network in networks.values())
 
 
 def test_the_config_on_shipped_pictures_trains(tmp_path):
@@ -163,9 +189,15 @@ def test_the_config_on_shipped_pictures_trains(tmp_path):
 def test_whole_configs_plan_at_full_size(block, tmp_path):
     path = tmp_path / 'example.py'
     path.write_text(block.text)
-    document = plan(load_config(str(path)))
-    density = float(re.search(r'density=([\d.]+)', block.text)[1])
-    for row in document['mechanisms']:
+    config = load_config(str(path))
+    document = plan(config)
+    networks = config.default_hooks.sparsity.networks
+    rows = [r for r in document['mechanisms'] if r['mechanism'] == 'sparsity']
+    assert rows
+    for row in rows:
+        role = document['networks'][row['network']]['role']
+        # Ten rounds take a fifth each.
+        density = networks[role].get('density', 0.8**10)
         assert row['kept'] / row['maskable'] == pytest.approx(
             density, abs=1e-4)
 
@@ -185,6 +217,8 @@ def check_words(command: str, words: list[str]) -> None:
              for flag in action.option_strings}
     given = {word for word in words if re.fullmatch(r'--?[a-z][\w-]*', word)}
     assert given <= flags
+    for word in words:
+        assert not word.startswith('configs/') or (ROOT / word).is_file()
     if words and given.isdisjoint({'--help', '--json'}):
         # Brackets and dots stand for what may follow.
         parser.parse_args([
@@ -199,6 +233,8 @@ def test_commands_exist(page):
     for words in commands(page):
         while words and re.fullmatch(r'[A-Z_]+=.*', words[0]):
             words = words[1:]
+        if not words:
+            continue  # a variable for the lines that follow
         program, rest = words[0], words[1:]
         if program == 'make':
             assert rest[0] in targets, words
@@ -303,7 +339,7 @@ def test_defaults_are_those_of_the_schedules():
 
 
 @pytest.mark.parametrize('registry', [
-    'HOOKS', 'LOOPS', 'DATASETS', 'METRICS', 'MODEL_WRAPPERS'
+    'HOOKS', 'LOOPS', 'MODELS', 'DATASETS', 'METRICS', 'MODEL_WRAPPERS'
 ])
 def test_every_component_is_described(registry):
     found = getattr(mmgancomp.registry, registry)

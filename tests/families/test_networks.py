@@ -20,7 +20,9 @@ FAMILY = dict(
     sngan_proj='sagan',
     dcgan='plain',
     cyclegan='cyclegan',
-    pix2pix='pix2pix')
+    pix2pix='pix2pix',
+    srgan='srgan',
+    esrgan='srgan')
 
 NAMES = dict.fromkeys(FAMILY, ['generator', 'discriminator']) | dict(
     cyclegan=[

@@ -239,3 +239,14 @@ def test_plugins_add_sections(run):
         assert 'seen: 2 models' in read(write_report([run])).words
     finally:
         plugins.manager().unregister(plugin)
+
+
+def test_rounds_of_one_run_have_names_of_their_own(tmp_path):
+    from mmgancomp.report.load import load_runs
+    from mmgancomp.report.rows import rows_of
+    from mmgancomp.runtime.record import write_record
+    models = [{'name': 'imp', 'round': n, 'metrics': {'fid': 3.},
+               'networks': {}} for n in (0, 1)]
+    write_record(tmp_path / 'compression.json', {'models': models})
+    names = [row.name for row in rows_of(load_runs([tmp_path]))]
+    assert names == ['imp · round 0', 'imp · round 1']

@@ -16,9 +16,15 @@ from allpairspy import AllPairs
 from mmgancomp.sparsity import ALLOCATIONS, CRITERIA, GRANULARITIES, SCHEDULES
 from tests.support import tiny
 
-__all__ = ['CONDITIONS', 'Case', 'covering', 'levels', 'product']
+__all__ = ['CONDITIONS', 'MOVING', 'Case', 'covering', 'levels', 'product']
 
 CONDITIONS = ('plain', 'accumulation', 'amp', 'resume', 'two processes')
+MOVING = {
+    'AGP': dict(type='AGP', interval=1, end='end'),
+    'DropAndGrow': dict(type='DropAndGrow', interval=1),
+    'IMP': 'IMP'
+}
+"""Schedules that go on changing masks, as often as they can."""
 UPDATES = 8
 """Iterations of a run; every network gets at least two updates."""
 
@@ -40,8 +46,9 @@ class Case:
     @property
     def legal(self) -> bool:
         """Whether the config says what is meant (the rest is refused)."""
-        if self.granularity == 'n:m' and (self.schedule == 'AGP'
-                                          or self.allocation != 'uniform'):
+        if self.granularity == 'n:m' and (
+                not SCHEDULES.get(self.schedule).any_pattern
+                or self.allocation != 'uniform'):
             return False
         # Fixed takes its masks as they are: no other option goes with it.
         return self.schedule != 'Fixed' or (
@@ -77,9 +84,12 @@ class Case:
         else:
             options['density'] = 0.25
             options['allocation'] = self.allocation
-        options['schedule'] = dict(
-            type='AGP', interval=1, end='end') if (
-                self.schedule == 'AGP') else 'OneShot'
+        options['schedule'] = MOVING.get(self.schedule, 'OneShot')
+        if (self.schedule, self.granularity) == ('DropAndGrow', 'filter'):
+            # Behind batch norm and ReLU a filter that is gone has no
+            # gradient that could bring it back.
+            options['schedule'] = dict(
+                MOVING['DropAndGrow'], growth='random')
         return options
 
 

@@ -46,16 +46,26 @@ def run(script: Path, config: Path, work_dir: Path, *more: str) -> None:
 
 
 def kill_after(script: Path, config: Path, work_dir: Path,
-               iteration: int) -> None:
-    """Train, and SIGKILL once the checkpoint of that iteration is there."""
+               iteration: int, delay: float = 0) -> None:
+    """Train, and SIGKILL once the checkpoint of that iteration is there.
+
+    Args:
+        script: The training command.
+        config: Its config.
+        work_dir: Its work folder.
+        iteration: 0 stands for the first file of any kind.
+        delay: Seconds to wait before the kill.
+    """
     log = work_dir.parent / f'{work_dir.name}.log'
     process = _start(script, config, work_dir, log)
     mark = work_dir / 'last_checkpoint'
     end = time.monotonic() + 600
     try:
         while time.monotonic() < end and process.poll() is None:
-            if (mark.is_file()
-                    and mark.read_text().endswith(f'iter_{iteration}.pth')):
+            if (mark.is_file() and mark.read_text().endswith(
+                    f'iter_{iteration}.pth')) or (
+                        not iteration and any(work_dir.rglob('*.pth'))):
+                time.sleep(delay)
                 break
             time.sleep(.005)
         assert process.poll() is None, (

@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import Runner
 
 from mmgancomp import families
-from mmgancomp.sparsity import MaskedNetwork
+from mmgancomp.sparsity import SCHEDULES, MaskedNetwork
 from mmgancomp.sparsity.packed import save_packed
 from tests.support import half, runs, tiny  # noqa: F401
 from tests.support.cells import UPDATES, Case
@@ -19,7 +19,7 @@ __all__ = ['build', 'judge', 'run_cell']
 
 
 def build(case: Case, work_dir: Path, *, masks: bool = True,
-          **overrides: Any) -> Any:
+          updates: int = UPDATES, **overrides: Any) -> Any:
     """The config of a cell; ``masks=False`` is its control."""
     # The same ticket each time: a resumed run must not meet another one.
     with torch.random.fork_rng():
@@ -39,11 +39,18 @@ def build(case: Case, work_dir: Path, *, masks: bool = True,
             accumulative_counts=accumulation, clip_grad=dict(max_norm=10.))
         if half_precision:
             wrappers[network.optimizer]['type'] = 'HalfOptimWrapper'
+    iterations = updates * accumulation**2
+    if SCHEDULES.get(case.schedule).by_rounds:
+        # The dense training, then rounds, in as many iterations together.
+        rounds = 4 if updates >= 40 else 1
+        overrides['train_cfg'] = dict(
+            _delete_=True, type='mmgancomp.LotteryTicketLoop',
+            max_iters=iterations // (rounds + 1), rounds=rounds)
     return tiny.config(
         case.family,
         work_dir,
-        iterations=UPDATES * accumulation**2,
-        checkpoint=UPDATES * accumulation**2 // 2 + 1,
+        iterations=iterations,
+        checkpoint=iterations // 2 + 1,
         default_hooks=hooks,
         optim_wrapper=wrappers,
         **overrides)
@@ -71,7 +78,7 @@ def run_cell(case: Case, work_dir: Path,
             runs.resume_from(config, work_dir / 'whole', point), watch)
         ends = [
             runs.training_state(
-                runs.load(work_dir / part / f'iter_{UPDATES}.pth'))
+                runs.load(runs.checkpoint(work_dir / part, UPDATES)))
             for part in ('whole', 'resumed')
         ]
         assert runs.differences(*ends) == []
@@ -117,8 +124,23 @@ def _wrong_counts(case: Case, role: str, name: str, masked: MaskedNetwork,
             faults.append(f'{name}.{key} has a revived weight')
         if not bool(alive.any()):
             faults.append(f'{name}.{key} is empty')
-    if case.schedule == 'AGP' and role == 'generator':
+    if case.schedule in ('AGP', 'IMP') and role == 'generator':
         counts = watch.kept[name]
         if not counts[0] > counts[-1]:
             faults.append(f'{name} was not pruned gradually: {counts}')
+    if case.schedule == 'DropAndGrow':
+        faults += _unmoved(name, masked, watch)
+    return faults
+
+
+def _unmoved(name: str, masked: MaskedNetwork,
+             watch: runs.Watch) -> list[str]:
+    """Masks that move: other positions, as many, and dense moments."""
+    faults = []
+    if len(set(watch.digests[name])) < 2:
+        faults.append(f'{name}: the masks did not move')
+    if len(set(watch.kept[name])) > 1:
+        faults.append(f'{name}: the count moved: {watch.kept[name]}')
+    if name not in watch.dense:
+        faults.append(f'{name}: the moments of pruned weights are zero')
     return faults

@@ -12,18 +12,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.support.cells import UPDATES
+
 __all__ = ['start', 'results']
 
 
 def start(cases: list[Any],
           folder: Path,
-          module: str = 'tests.support.ranks') -> list[subprocess.Popen]:
+          module: str = 'tests.support.ranks',
+          updates: int = UPDATES) -> list[subprocess.Popen]:
     """Start two processes that train the cases one after the other.
 
     Args:
         cases: Data classes.
         folder: For ``cases.json``, ``faults.json`` and the work folders.
-        module: What the processes run; it is given the folder.
+        module: What the processes run; it is given the folder and the
+            number of updates.
+        updates: Iterations of a run.
     """
     (folder / 'cases.json').write_text(json.dumps([asdict(c) for c in cases]))
     with socket.socket() as probe:
@@ -45,7 +50,7 @@ def start(cases: list[Any],
             processes.append(
                 subprocess.Popen(
                     [sys.executable, '-m', module,
-                     str(folder)],
+                     str(folder), str(updates)],
                     env=environment,
                     stdout=log,
                     stderr=subprocess.STDOUT))
@@ -126,7 +131,7 @@ def _pixels(batch: Any) -> bytes:
     return b''.join(image.numpy().tobytes() for image in images)
 
 
-def _work(folder: Path) -> None:
+def _work(folder: Path, updates: int) -> None:
     import torch
     from mmengine.dist import barrier, get_rank
 
@@ -140,16 +145,16 @@ def _work(folder: Path) -> None:
         case = Case(**entry)
         compare, watch = _compare_hook(), runs.Watch()
         if get_rank() == 0:
-            config = matrix.build(case, folder / str(case))
+            config = matrix.build(case, folder / str(case), updates=updates)
         barrier()
-        config = matrix.build(case, folder / str(case),
+        config = matrix.build(case, folder / str(case), updates=updates,
                               env_cfg=dict(cudnn_benchmark=False))
         barrier()
         config.launcher = 'pytorch'
         runner = runs.train(config, watch, compare)
         found = compare.faults + matrix.judge(case, runner, watch)
-        if compare.compared == 0:
-            found.append('nothing was compared')
+        if compare.compared < updates:
+            found.append(f'{compare.compared} updates were compared')
         found += _crossing(case, folder / str(case), runner)
         faults[str(case)] = found
     if get_rank() == 0:
@@ -162,11 +167,11 @@ def _crossing(case: Any, folder: Path, runner: Any) -> list[str]:
 
     from mmgancomp import families
     from tests.support import tiny
-    saved = torch.load(
-        folder / 'iter_8.pth', weights_only=True) if (
-            folder / 'iter_8.pth').is_file() else None
-    if saved is None:
+    written = sorted(folder.rglob('iter_*.pth'),
+                     key=lambda path: path.stat().st_mtime_ns)
+    if not written:
         return ['no checkpoint was written']
+    saved = torch.load(written[-1], weights_only=True)
     faults = []
     alone = tiny.model(case.family)
     try:
@@ -193,4 +198,4 @@ def _join(folder: Path) -> None:
 
 
 if __name__ == '__main__':
-    _work(Path(sys.argv[1]))
+    _work(Path(sys.argv[1]), int(sys.argv[2]))

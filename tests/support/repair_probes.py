@@ -94,6 +94,21 @@ def real_labels():
 
 
 @probe
+def samples_without_labels():
+    import tiny
+    model = tiny.model('sngan_proj', **{
+        'num_classes': 0,
+        'generator.num_classes': 0,
+        'generator.use_cbn': False,
+        'discriminator.num_classes': 0
+    })
+    samples = model(dict(num_batches=2))
+    seen = [(tuple(sample.fake_img.shape), 'gt_label' in sample)
+            for sample in samples]
+    return f'ok: {seen}'
+
+
+@probe
 def adam_betas():
     from mmengine.optim import DefaultOptimWrapperConstructor
     config = dict(optimizer=dict(type='Adam', lr=0.1, betas=(0, 0.99**0.5)))

@@ -15,7 +15,8 @@ from mmgancomp import families
 from mmgancomp.sparsity import MaskedNetwork
 
 __all__ = [
-    'Watch', 'differences', 'load', 'resume_from', 'train', 'training_state'
+    'Watch', 'checkpoint', 'differences', 'load', 'resume_from', 'train',
+    'training_state'
 ]
 
 
@@ -26,6 +27,9 @@ class Watch(Hook):
         violations: One line per pruned weight, gradient moment or EMA entry
             that was not zero.
         kept: Kept weights per network at the end of each iteration.
+        digests: Fingerprint of the masks per network, likewise.
+        dense: Networks whose optimizer remembered something of a pruned
+            weight, as a schedule that grows weights wants it.
     """
 
     # After every hook of ours, before the checkpoint is written.
@@ -34,6 +38,8 @@ class Watch(Hook):
     def __init__(self) -> None:
         self.violations: list[str] = []
         self.kept: dict[str, list[int]] = {}
+        self.digests: dict[str, list[str]] = {}
+        self.dense: set[str] = set()
 
     def after_train_iter(self, runner: Runner, batch_idx: int,
                          data_batch: Any = None, outputs: Any = None) -> None:
@@ -41,11 +47,13 @@ class Watch(Hook):
 
     def look(self, runner: Runner) -> None:
         model = families.base.bare(runner.model)
+        growing = _growing(runner)
         for name, network in families.of(model).networks(model).items():
             masked = MaskedNetwork.of(network.module)
             if masked is None:
                 continue
             self.kept.setdefault(name, []).append(masked.survivors)
+            self.digests.setdefault(name, []).append(masked.digest())
             self._zero(runner, name, network.module, masked, 'weight')
             if network.ema is not None:
                 self._zero(runner, name, network.ema, masked, 'EMA')
@@ -54,7 +62,10 @@ class Watch(Hook):
                 for kind, value in optimizer.state.get(weight, {}).items():
                     if (torch.is_tensor(value) and value.shape == weight.shape
                             and bool(value[~masked.masks[key]].any())):
-                        self._note(runner, name, key, f'moment {kind}')
+                        if name in growing:
+                            self.dense.add(name)
+                        else:
+                            self._note(runner, name, key, f'moment {kind}')
 
     def _zero(self, runner: Runner, name: str, module: nn.Module,
               masked: MaskedNetwork, what: str) -> None:
@@ -64,6 +75,16 @@ class Watch(Hook):
 
     def _note(self, runner: Runner, name: str, key: str, what: str) -> None:
         self.violations.append(f'iteration {runner.iter}: {name}.{key} {what}')
+
+
+def _growing(runner: Runner) -> set[str]:
+    """Networks in which pruned weights may come back."""
+    return {
+        name
+        for hook in runner.hooks if getattr(hook, 'key', '') == 'sparsity'
+        for name, pruned in hook._pruned.items()
+        if not pruned.settings.schedule.static
+    }
 
 
 def train(config: Any, *hooks: Hook) -> Runner:
@@ -76,16 +97,25 @@ def train(config: Any, *hooks: Hook) -> Runner:
     return runner
 
 
+def checkpoint(work_dir: Path, iteration: int) -> Path:
+    """The checkpoint of an iteration, in whatever round it lies."""
+    return next(work_dir.rglob(f'iter_{iteration}.pth'))
+
+
 def resume_from(config: Any, source: Path, iteration: int) -> Any:
     """Make ``config`` go on from one checkpoint of another work folder.
 
     As after a kill: the later checkpoints are not there.
     """
     folder = Path(config.work_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f'iter_{iteration}.pth'
-    shutil.copy(source / name, folder / name)
-    (folder / 'last_checkpoint').write_text(str(folder / name))
+    found = checkpoint(source, iteration)
+    copy = folder / found.relative_to(source)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(found, copy)
+    if (source / 'snapshots').is_dir():
+        shutil.copytree(source / 'snapshots', folder / 'snapshots',
+                        dirs_exist_ok=True)
+    (folder / 'last_checkpoint').write_text(str(copy))
     config.resume = True
     return config
 

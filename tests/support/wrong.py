@@ -152,9 +152,10 @@ NAMES = [
     Wrong('unknown allocation', half(allocation='ekr'), f'{G}.allocation',
           'ekr', "did you mean 'erk'?"),
     Wrong('unknown schedule', half(schedule='Agp'), f'{G}.schedule', 'Agp',
-          'known: AGP, Fixed, OneShot'),
+          'known: AGP, DropAndGrow, Fixed, IMP, OneShot'),
     Wrong('schedule without a type', half(schedule=dict(end=.5)),
-          f'{G}.schedule.type', None, 'known: AGP, Fixed, OneShot'),
+          f'{G}.schedule.type', None,
+          'known: AGP, DropAndGrow, Fixed, IMP, OneShot'),
     Wrong('option of a schedule', schedule('AGP', stop=.5),
           f'{G}.schedule.stop', .5, 'known: begin, end, interval'),
     Wrong('unknown score source', half(score_source='average'),
@@ -236,6 +237,98 @@ FIXED = [
           'it also masks noise2feat.weight'),
     Wrong('no zeros to keep', generator(schedule='Fixed'),
           f'{G}.schedule.ticket', None, 'name a ticket, or load a pruned'),
+]
+
+GROWTH = f'{G}.schedule'
+GROWING = [
+    Wrong('masks that would never move',
+          schedule('DropAndGrow'), f'{GROWTH}.interval', 1000,
+          'from update 0 to 5 of 5 no interval of 1000 ends'),
+    Wrong('growth by nothing known',
+          schedule('DropAndGrow', interval=2, growth='gradients'),
+          f'{GROWTH}.growth', 'gradients', "did you mean 'gradient'?"),
+    Wrong('growth by a momentum that is not there',
+          dict(optim_wrapper=dict(generator=dict(
+              optimizer=dict(_delete_=True, type='SGD', lr=.1))),
+               **schedule('DropAndGrow', interval=2, growth='momentum')),
+          f'{GROWTH}.growth', 'momentum', "or write growth='gradient'"),
+    Wrong('more to drop than there is',
+          schedule('DropAndGrow', interval=2, drop_fraction=2),
+          f'{GROWTH}.drop_fraction', 2, 'write a share from 0 to 1'),
+    Wrong('n:m masks that would move',
+          generator(granularity='2:4',
+                    schedule=dict(type='DropAndGrow', interval=2)),
+          f'{G}.granularity', '2:4', 'passes through densities that'),
+    Wrong('draw by chance and by magnitude',
+          half(criterion='magnitude', schedule=dict(
+              type='DropAndGrow', interval=2, init_draw='bernoulli')),
+          f'{GROWTH}.init_draw', 'bernoulli', 'leave criterion out'),
+    Wrong('average that ignores masks',
+          dict(model=dict(ema_config=dict(type='mmgancomp.SEMA',
+                                          rule='plain')), **half()),
+          'model.ema_config.rule', 'plain', 'would not stay sparse'),
+]
+
+
+
+def rounds(networks: Any = None, /, **loop: Any) -> dict[str, Any]:
+    """The entries of a lottery ticket run."""
+    imp = dict(generator=dict(schedule='IMP'))
+    return dict(
+        train_cfg={'_delete_': True, 'type': 'mmgancomp.LotteryTicketLoop',
+                   'max_iters': 8, 'rounds': 2, **loop},
+        **masks(imp if networks is None else networks))
+
+
+ROUNDS = [
+    Wrong('pruning by rounds without rounds', schedule('IMP'),
+          f'{G}.schedule', 'IMP', "train_cfg=dict(type='mmgancomp.Lottery"),
+    Wrong('rounds that prune nothing', rounds(dict(generator=dict(
+        density=.5))), MASKS, None, "write schedule='IMP' for one"),
+    Wrong('no such loop', rounds(type='mmgancomp.LotteryTicketsLoop'),
+          'train_cfg.type', 'mmgancomp.LotteryTicketsLoop',
+          "did you mean 'mmgancomp.LotteryTicketLoop'?", bare=False),
+    Wrong('option of rounds', rounds(round=3), 'train_cfg.round', 3,
+          "did you mean 'rounds'?"),
+    Wrong('no rounds at all', rounds(rounds=0), 'train_cfg.rounds', 0,
+          'write the number of rounds, at least 1'),
+    Wrong('rounds without a length', rounds(max_iters=None),
+          'train_cfg.max_iters', None,
+          'iterations of the dense training and of each round'),
+    Wrong('rewind to nowhere', rounds(rewind='theta'), 'train_cfg.rewind',
+          'theta', "did you mean 'theta0'?"),
+    Wrong('rewind of no such network', rounds(rewind=dict(
+        generators='theta0')), 'train_cfg.rewind.generators',
+          dict(source='theta0'), "did you mean 'generator'?"),
+    Wrong('rewind to the end', rounds(rewind='late_8'), 'train_cfg.rewind',
+          'late_8', 'that is iteration 8 of 8'),
+    Wrong('rewind to two different steps', rounds(rewind=dict(
+        generator='late_4', discriminator='theta0')), 'train_cfg.rewind',
+          dict(generator='late_4', discriminator='theta0'),
+          'would go back to different iterations, [0, 4]'),
+    Wrong('rewind into an accumulation',
+          dict(optim_wrapper=dict(discriminator=dict(accumulative_counts=2)),
+               **rounds(rewind='late_3')), 'train_cfg.rewind', 'late_3',
+          'in the midst of an accumulation of 2'),
+    Wrong('another draw that nobody takes', rounds(redraw_seed=3),
+          'train_cfg.redraw_seed', 3, "nothing is rewound to 'other_seed'"),
+    Wrong('dense training that is not there', rounds(dense=NOTHING),
+          'train_cfg.dense', NOTHING, 'there is no dense_final.pth'),
+    Wrong('a share and a density', rounds(dict(generator=dict(
+        density=.1, schedule=dict(type='IMP', fraction=.3)))),
+          f'{G}.schedule.fraction', .3, 'give one of the two'),
+    Wrong('a share of more than all', rounds(dict(generator=dict(
+        schedule=dict(type='IMP', fraction=1.2)))),
+          f'{G}.schedule.fraction', 1.2, 'between 0 and 1'),
+    Wrong('rounds that keep all', rounds(dict(generator=dict(
+        density=1, schedule='IMP'))), f'{G}.density', 1.0,
+          'write less than 1'),
+    Wrong('shuffled without a ticket', generator(schedule=dict(
+        type='Fixed', shuffle=True)), f'{G}.schedule.shuffle', True,
+          'there is no ticket to take anything from'),
+    Wrong('values of a ticket of masks', generator(schedule=dict(
+        type='Fixed', ticket=TICKET, shuffle_seed=1)),
+          f'{G}.schedule.shuffle_seed', 1, 'shuffle=True beside it'),
 ]
 
 PLACES = [
@@ -368,5 +461,5 @@ NEIGHBOURS = [
 
 CASES = [
     *NEIGHBOURS, *NETWORKS, *DENSITIES, *GRANULARITIES, *NAMES, *LAYERS,
-    *TIMES, *FIXED, *PLACES, *RUN, *STAGE
+    *TIMES, *FIXED, *GROWING, *ROUNDS, *PLACES, *RUN, *STAGE
 ]

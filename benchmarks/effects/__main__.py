@@ -1,0 +1,135 @@
+"""Train the comparisons, print one table each, keep it, check what holds.
+
+``python -m benchmarks.effects [NAME…] [--jobs N]``; without names, all.
+Every seed is shown. A check compares means over the seeds; an effect that
+has no check is reported, not asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmgancomp.files import write_whole
+
+from .arms import ROOT, train_all
+
+NAMES = ('lottery', 'sparse_training')
+RESULTS = ROOT / 'benchmarks' / 'results'
+METRICS = {'digits-FID': 'digits-fid/fid',
+           'agreement': 'digits-fid/agreement'}
+# Two-sided 95 % points of Student's t, by degrees of freedom.
+_T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36}
+
+
+def main() -> int:
+    """Run what was asked for; 1 if a check fails."""
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks.effects',
+        description=__doc__.splitlines()[0])
+    parser.add_argument('names', nargs='*', metavar='NAME',
+                        help=', '.join(NAMES))
+    parser.add_argument('--jobs', type=int, default=2,
+                        help='runs at a time (default: 2)')
+    parser.add_argument('--out', type=Path,
+                        default=ROOT / 'work_dirs' / 'effects',
+                        help='where the work folders go')
+    args = parser.parse_args()
+    unknown = sorted(set(args.names) - set(NAMES))
+    if unknown:
+        parser.error(f'{unknown[0]}: there are {", ".join(NAMES)}')
+    failed = 0
+    for name in args.names or NAMES:
+        failed += not _compare(name, args.out, args.jobs)
+    return int(failed > 0)
+
+
+def _compare(name: str, out: Path, jobs: int) -> bool:
+    study = importlib.import_module(f'.{name}', __package__)
+    print(f'{study.TITLE}: {len(study.ARMS)} trainings for each of the '
+          f'seeds {", ".join(map(str, study.SEEDS))}', flush=True)
+    rows = study.rows(
+        train_all(study.ARMS, study.SEEDS, out / name, jobs))
+    values = {
+        row: {title: [_metric(model, key) for model in models.values()]
+              for title, key in METRICS.items()}
+        for row, models in rows.items()
+    }
+    densities = {row: _density(next(iter(models.values())))
+                 for row, models in rows.items()}
+    checks = [_check(values, *check) for check in study.CHECKS]
+    text = _markdown(study, values, densities, checks)
+    print(text)
+    write_whole(RESULTS / f'effects_{name}.md', text)
+    write_whole(
+        RESULTS / f'effects_{name}.json',
+        json.dumps({'seeds': list(study.SEEDS), 'rows': values,
+                    'density': densities, 'checks': checks}, indent=1) + '\n')
+    return all(check['met'] for check in checks)
+
+
+def _metric(model: dict[str, Any], key: str) -> float:
+    return model['metrics'][key]
+
+
+def _density(model: dict[str, Any]) -> float:
+    return model['networks']['generator'].get('density', 1.0)
+
+
+def _check(values: dict[str, Any], worse: Sequence[str], better: str,
+           least: float, claim: str) -> dict[str, Any]:
+    high = statistics.mean(v for row in worse
+                           for v in values[row]['digits-FID'])
+    low = statistics.mean(values[better]['digits-FID'])
+    return {
+        'claim': claim,
+        'ratio': high / low,
+        'least': least,
+        'met': high / low >= least
+    }
+
+
+def _spread(found: Sequence[float]) -> str:
+    mean = statistics.mean(found)
+    if len(found) < 2:
+        return f'{mean:.2f}'
+    half = (_T[len(found) - 1] * statistics.stdev(found)
+            / math.sqrt(len(found)))
+    return f'{mean:.2f} [{mean - half:.2f}, {mean + half:.2f}]'
+
+
+def _markdown(study: Any, values: dict[str, Any], densities: dict[str, float],
+              checks: list[dict[str, Any]]) -> str:
+    seeds = ' | '.join(f'seed {seed}' for seed in study.SEEDS)
+    lines = [
+        f'# {study.TITLE}', '',
+        f'Written by `python -m benchmarks.effects '
+        f'{study.__name__.rpartition(".")[2]}`. digits-FID of the EMA '
+        'generator, lower is better; in brackets the 95 % t interval of the '
+        'mean; agreement is the share of images that the classifier takes '
+        'for the class asked for.', '',
+        f'| | G density | {seeds} | mean | agreement |',
+        '| --- ' * (len(study.SEEDS) + 4) + '|'
+    ]
+    for row, found in values.items():
+        fid = found['digits-FID']
+        lines.append(
+            f'| {row} | {densities[row]:.3g} | '
+            + ' | '.join(f'{value:.2f}' for value in fid)
+            + f' | {_spread(fid)} | '
+            f'{statistics.mean(found["agreement"]):.1%} |')
+    lines += ['', *(f'* {"met" if c["met"] else "**missed**"}: {c["claim"]}: '
+                    f'ratio of the means {c["ratio"]:.2f}, at least '
+                    f'{c["least"]:g} asserted' for c in checks), '']
+    return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,18 @@
+# Lottery tickets of SAGAN. Recipe and batch are the stock ones.
+_base_ = [
+    'mmagic::sagan/'
+    'sagan_woReLUinplace_lr2e-4-ndisc5-1xb64_cifar10-32x32.py'
+]
+
+train_cfg = dict(
+    _delete_=True,
+    type='mmgancomp.LotteryTicketLoop',
+    max_iters=500000,
+    val_interval=10000,
+    rounds=10)
+
+default_hooks = dict(
+    checkpoint=dict(max_keep_ckpts=1),
+    sparsity=dict(
+        type='mmgancomp.SparsityHook',
+        networks=dict(generator=dict(schedule=dict(type='IMP')))))

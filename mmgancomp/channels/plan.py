@@ -1,0 +1,149 @@
+"""Which channels of a model's networks stay: a plan, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmgancomp.errors import ConfigError, closest
+from mmgancomp.files import write_whole
+from mmgancomp.runtime.structure import SCHEMA
+
+__all__ = ['ChannelPlan', 'NetworkPlan', 'check_divisor']
+
+
+def check_divisor(key: str, value: Any) -> int:
+    """Return a divisor of widths.
+
+    Raises:
+        ConfigError: It is not a whole number of at least 1.
+    """
+    if type(value) is not int or value < 1:
+        raise ConfigError.at(
+            key, value, 'write a whole number: 2 halves every width, 1 '
+            'leaves it')
+    return value
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """What stays of the networks that one config builds.
+
+    Attributes:
+        divisor: Each hidden width becomes ``max(1, width // divisor)``.
+    """
+
+    divisor: int = 1
+
+    @classmethod
+    def of(cls, entry: Any, key: str) -> NetworkPlan:
+        """Read an entry of a plan.
+
+        Args:
+            entry: Plain values.
+            key: Where it stands, for errors.
+
+        Raises:
+            ConfigError: Something in it is unknown or impossible.
+        """
+        if not isinstance(entry, Mapping):
+            raise ConfigError.at(key, entry,
+                                 'write a dict, like {"divisor": 2}')
+        for name, value in entry.items():
+            if name != 'divisor':
+                raise ConfigError.at(f'{key}.{name}', value,
+                                     'no such entry; ' +
+                                     closest(str(name), ['divisor']))
+        return cls(check_divisor(f'{key}.divisor', entry.get('divisor', 1)))
+
+    def entry(self) -> dict[str, Any]:
+        """Plain values for JSON and checkpoints."""
+        return {'divisor': self.divisor}
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """Roles (``'generator'``) and what stays of their networks.
+
+    Networks that one config builds, like CycleGAN's two generators, share
+    one entry.
+
+    Example:
+        >>> plan = ChannelPlan({'generator': NetworkPlan(divisor=2)})
+        >>> plan.document()
+        {'schema': 1, 'networks': {'generator': {'divisor': 2}}}
+
+    Attributes:
+        networks: Role → its plan.
+    """
+
+    networks: Mapping[str, NetworkPlan] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: Any, key: str = 'plan') -> ChannelPlan:
+        """Read a plan from plain values.
+
+        Args:
+            document: ``{"schema": 1, "networks": {…}}``.
+            key: What it is called in errors.
+
+        Raises:
+            ConfigError: It is no plan of this release.
+        """
+        if not isinstance(document, Mapping) or 'networks' not in document:
+            raise ConfigError.at(
+                key, document,
+                'write {"schema": 1, "networks": {"generator": {"divisor": '
+                '2}}}')
+        for name, value in document.items():
+            if name not in ('schema', 'networks'):
+                raise ConfigError.at(f'{key}.{name}', value, 'no such entry; '
+                                     + closest(name, ['schema', 'networks']))
+        if document.get('schema') != SCHEMA:
+            raise ConfigError.at(f'{key}.schema', document.get('schema'),
+                                 f'this release reads {SCHEMA}')
+        networks = document['networks']
+        if not isinstance(networks, Mapping) or not networks:
+            raise ConfigError.at(
+                f'{key}.networks', networks,
+                'say what stays of which network: {"generator": {"divisor": '
+                '2}}')
+        return cls({
+            role: NetworkPlan.of(entry, f'{key}.networks.{role}')
+            for role, entry in networks.items()
+        })
+
+    @classmethod
+    def read(cls, path: str | Path, key: str = 'plan') -> ChannelPlan:
+        """Read a plan from a JSON file.
+
+        Raises:
+            ConfigError: There is no such file, or it is no plan.
+        """
+        try:
+            document = json.loads(Path(path).read_text())
+        except OSError as error:
+            raise ConfigError.at(
+                key, str(path),
+                f'cannot be read: {error.strerror or error}') from None
+        except ValueError as error:
+            raise ConfigError.at(key, str(path),
+                                 f'is not valid JSON: {error}') from None
+        return cls.of(document, key)
+
+    def document(self) -> dict[str, Any]:
+        """Plain values, as in the file."""
+        return {
+            'schema': SCHEMA,
+            'networks': {
+                role: plan.entry()
+                for role, plan in self.networks.items()
+            }
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write the plan as JSON, whole or not at all."""
+        write_whole(Path(path), json.dumps(self.document(), indent=1) + '\n')

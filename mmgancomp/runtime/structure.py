@@ -1,0 +1,89 @@
+"""What was changed about a network's structure before the run began.
+
+A builder notes it on the network; the run's state saves it, and weights of
+another shape are refused with its help. The note is a plain attribute: it is
+in no ``state_dict``, and a deep copy (EMA) has it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from mmgancomp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mmgancomp.families import Network
+
+__all__ = ['SCHEMA', 'misfit', 'note', 'noted', 'recorded', 'saved']
+
+SCHEMA = 1
+"""Version of the layout of plans, as files and in checkpoints."""
+
+_ATTRIBUTE = 'mmgancomp_channels'
+
+
+def note(network: nn.Module, entry: Mapping[str, Any]) -> None:
+    """Note a network's part of a plan; other weights can't be loaded then.
+
+    Args:
+        network: The network as it was built.
+        entry: Plain values.
+    """
+    setattr(network, _ATTRIBUTE, dict(entry))
+    network.register_load_state_dict_pre_hook(_refuse_other_shapes)
+
+
+def noted(network: nn.Module) -> dict[str, Any] | None:
+    """A network's part of a plan; None if it is built as stock has it."""
+    return getattr(network, _ATTRIBUTE, None)
+
+
+def saved(networks: Iterable[Network]) -> dict[str, Any]:
+    """For the checkpoint: the plan that networks were built by, if any."""
+    entries = {
+        network.role: noted(network.module)
+        for network in networks if noted(network.module) is not None
+    }
+    if not entries:
+        return {}
+    return {'channels': {'plan': {'schema': SCHEMA, 'networks': entries}}}
+
+
+def recorded(network: Network) -> dict[str, Any]:
+    """For the record: a network's part of the plan, if it has one."""
+    entry = noted(network.module)
+    return {} if entry is None else {'channels': entry}
+
+
+def misfit(network: nn.Module, prefix: str,
+           given: Mapping[str, Any]) -> str | None:
+    """Why weights are not of a narrowed network; None if they may be.
+
+    Args:
+        network: A network with a note.
+        prefix: What its names begin with among the weights, with the dot.
+        given: Name → tensor.
+    """
+    for name, own in network.state_dict().items():
+        shape = getattr(given.get(prefix + name), 'shape', None)
+        if shape is not None and shape != own.shape:
+            entry = ', '.join(f'{k}={v}' for k, v in noted(network).items())
+            return (
+                f'{prefix + name} is {tuple(shape)} there and '
+                f'{tuple(own.shape)} in the network, which mmgancomp.Slimmed '
+                f'({entry}) has narrowed: name a checkpoint of a run with '
+                'the same divisor, or none, to train from scratch '
+                '(`mmgancomp profile CONFIG CHECKPOINT` tells whether the '
+                'two fit)')
+    return None
+
+
+def _refuse_other_shapes(network: nn.Module, state: Mapping[str, Any],
+                         prefix: str, *rest: Any) -> None:
+    # MMEngine would warn about it and train on with fresh weights.
+    wrong = misfit(network, prefix, state)
+    if wrong is not None:
+        raise ConfigError(f'the weights to load do not fit: {wrong}')
