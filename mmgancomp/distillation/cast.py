@@ -70,7 +70,9 @@ class Cast:
             for place, found in read.items()
             for name, (key, term) in found.items()
         }
-        self.recorder = Recorder(context.networks)
+        self.recorder = Recorder(
+            context.networks,
+            getattr(context.model, 'data_preprocessor', None))
         self.judging: LoadedTeacher | None = None
         self.judge = self._read_judge(student_discriminator)
         self._check_use(terms['generator'])

@@ -18,11 +18,12 @@ from mmgancomp.runtime.hooks import CompressionHook
 from mmgancomp.runtime.state import RunState
 from mmgancomp.runtime.update import Phase
 
-from .cast import Cast
+from .cast import Cast, NamedTerm
 from .loading import LoadedTeacher
 from .settings import KEY, PLACES
 from .step import Step
 from .term import LossTerm
+from .turns import watch
 from .updated import UpdatedTeacher, follow
 
 __all__ = ['DistillationHook']
@@ -135,29 +136,44 @@ class DistillationHook(CompressionHook):
         self._updated[name] = updated
 
     def _wrap(self, place: str, wrapper: OptimWrapper) -> None:
-        inner = wrapper.update_params
+        family = self.cast.context.family
+        generator = place == 'generator'
 
-        def update_params(loss: Tensor, *args: Any, **kwargs: Any) -> None:
-            if place == 'generator' or self.cast.judge.trains:
-                inner(self._loss(place, loss), *args, **kwargs)
+        def finish() -> None:
             for updated in self._updated.values():
                 updated.teacher.freeze()
             self.cast.recorder.end_turn(place)
 
-        wrapper.update_params = update_params
+        watch(wrapper, lambda *loss: self._loss(place, *loss), finish,
+              trains=generator or self.cast.judge.trains,
+              losses=1 if generator else family.discriminator_losses)
 
-    def _loss(self, place: str, loss: Tensor) -> Tensor:
-        """The loss that is optimised instead of the stock one."""
+    def _loss(self, place: str, loss: Tensor, last: bool = True) -> Tensor:
+        """The loss that is optimised instead of the stock one.
+
+        Of several losses of one turn the last one has the terms.
+        """
         cast = self.cast
         clock = self._state.updates(cast.owner(place)).clock
         due = [e for e in cast.at(place) if e.term.counts_at(clock)]
         updated = self._updated if place == 'discriminator' else {}
         if not due and not updated:
             return loss
-        model, family = cast.context.model, cast.context.family
-        step = Step(model, family, cast.recorder, place)
         replaced = any(entry.term.replace_stock for entry in due)
+        if not last:
+            return loss * 0 if replaced else loss
         parts = [] if replaced else [loss]
+        # Some models leave mixed precision before they hand over the loss.
+        with cast.recorder.precision:
+            parts += self._added(place, due, updated)
+        return sum(parts[1:], parts[0])
+
+    def _added(self, place: str, due: list[NamedTerm],
+               updated: dict[str, UpdatedTeacher]) -> list[Tensor]:
+        """What the terms and the teachers that train add to a loss."""
+        model, family = self.cast.context.model, self.cast.context.family
+        step = Step(model, family, self.cast.recorder, place)
+        parts = []
         for entry in due:
             self._make_ready(entry.teacher)
             step.notes.clear()
@@ -167,7 +183,7 @@ class DistillationHook(CompressionHook):
         for teacher in updated.values():
             parts.append(
                 teacher.loss(model, family, step, self._state.runner.iter))
-        return sum(parts[1:], parts[0])
+        return parts
 
     def _make_ready(self, loaded: LoadedTeacher) -> None:
         if not loaded.ready:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from torch import nn
@@ -11,7 +11,7 @@ from torch import nn
 from mmgancomp.families.base import Network
 from mmgancomp.families.calls import Call
 
-from .taps import RandomState, Taps
+from .taps import RandomState, Taps, precision_of
 
 __all__ = ['Recorder']
 
@@ -24,16 +24,23 @@ class Recorder:
 
     Args:
         networks: The student's networks by name.
+        preprocessor: Makes the model's batches, if it has such a module.
 
     Attributes:
+        batch: What it made in this iteration.
         calls: Calls of this iteration, in order.
         turn: Calls since the last update, in order.
+        precision: Context with the mixed precision of the last call.
         keep_random: Whether generators' calls remember the state of the
             random number generators.
     """
 
-    def __init__(self, networks: Mapping[str, Network]) -> None:
+    def __init__(self, networks: Mapping[str, Network],
+                 preprocessor: nn.Module | None = None) -> None:
         self.networks = dict(networks)
+        self.batch: Any = None
+        self.precision: AbstractContextManager[Any] = nullcontext()
+        self._preprocessor = preprocessor
         self.calls: list[Call] = []
         self.turn: list[Call] = []
         self.keep_random = False
@@ -48,6 +55,9 @@ class Recorder:
 
     def attach(self) -> None:
         """Hang hooks on the networks; nothing is recorded yet."""
+        if self._preprocessor is not None:
+            self._handles.append(
+                self._preprocessor.register_forward_hook(self._keep_batch))
         for name, network in self.networks.items():
             module = network.module
 
@@ -72,13 +82,20 @@ class Recorder:
         for taps in self.taps.values():
             taps.remove()
 
+    def _keep_batch(self, module: nn.Module, args: tuple,
+                    output: Any) -> None:
+        if not self._paused:
+            self.batch = output
+
     def _begin(self, name: str, module: nn.Module, args: tuple,
                kwargs: dict[str, Any]) -> None:
         if self._paused:
             return
         call = Call(name, args, kwargs)
+        device = next(module.parameters()).device
+        self.precision = precision_of(device)
         if self.keep_random and self.networks[name].role == 'generator':
-            call.random = RandomState(next(module.parameters()).device)
+            call.random = RandomState(device)
         self.taps[name].start(call.features)
         self._open.append(call)
 
@@ -103,6 +120,7 @@ class Recorder:
             # Whatever interrupted it: its taps must not stay open.
             self.taps[call.network].stop()
         self.calls, self.turn, self._judged, self._open = [], [], [], []
+        self.batch = None
 
     def end_turn(self, place: str) -> None:
         """An update has been made with the calls of this turn."""

@@ -79,10 +79,19 @@ class Step:
         }
 
     def reals(self) -> dict[str, Call]:
-        """Discriminator → its call on this iteration's real images."""
-        calls = (
-            self._of(self._recorder.turn, 'discriminator')
-            if self.place == 'discriminator' else self._recorder.judged)
+        """Discriminator → its call on this iteration's real images.
+
+        Where the generator's turn comes first there was no such call, and
+        the images alone are known.
+        """
+        if self.place == 'discriminator':
+            calls = self._of(self._recorder.turn, 'discriminator')
+        elif self._recorder.judged:
+            calls = self._recorder.judged
+        else:
+            images = self.family.real_images(self.model, self._recorder.batch)
+            return {name: Call(name, (real, ), {})
+                    for name, real in images.items()}
         return {
             name: self.family.discriminator_calls(own)[1]
             for name, own in _by_network(calls).items()

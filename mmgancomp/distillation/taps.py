@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    'RandomState', 'Taps', 'first_tensor', 'full_precision', 'spared_buffers'
+    'RandomState', 'Taps', 'first_tensor', 'full_precision', 'precision_of',
+    'spared_buffers'
 ]
 
 
@@ -60,6 +61,15 @@ def full_precision(tensor: Tensor) -> Tensor:
     """Half precision as single; anything else as it is."""
     half = tensor.dtype in (torch.float16, torch.bfloat16)
     return tensor.float() if half else tensor
+
+
+def precision_of(device: torch.device) -> torch.autocast:
+    """A context with the mixed precision that is switched on now."""
+    kind = device.type
+    return torch.autocast(
+        kind,
+        torch.get_autocast_dtype(kind),
+        enabled=torch.is_autocast_enabled(kind))
 
 
 class Taps:

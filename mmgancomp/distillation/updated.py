@@ -10,6 +10,7 @@ from mmengine.dist import broadcast, get_world_size
 from torch import Tensor, nn
 
 from mmgancomp.families.base import Family
+from mmgancomp.families.calls import Call
 from mmgancomp.runtime.companion import CompanionOptimWrapper, build_companion
 from mmgancomp.runtime.update import OptimizerUpdates
 
@@ -55,8 +56,8 @@ class UpdatedTeacher:
             network = self.teacher.networks[name]
             network.train().requires_grad_(True)
             real = reals[name]
-            total = total + self._judge(network, fake, step, False)
-            total = total + self._judge(network, real, step, True)
+            total = total + family.discriminator_loss(
+                model, _logits(network, fake), _logits(network, real))
             penalty = family.discriminator_penalty(model, network,
                                                    real.input.detach(),
                                                    iteration)
@@ -65,12 +66,6 @@ class UpdatedTeacher:
             network.eval()
         return family.discriminator_loss_weight * total
 
-    def _judge(self, network: nn.Module, call: Any, step: Step,
-               real: bool) -> Tensor:
-        args, kwargs = call.with_input(call.input.detach())
-        return step.adversarial_loss(
-            first_tensor(network(*args, **kwargs)), False, real)
-
     @torch.no_grad()
     def share_buffers(self, update: int) -> None:
         """Give all ranks the statistics of the first, as DDP does."""
@@ -78,6 +73,11 @@ class UpdatedTeacher:
             for name in self.judges:
                 for buffer in self.teacher.networks[name].buffers():
                     broadcast(buffer)
+
+
+def _logits(network: nn.Module, call: Call) -> Tensor:
+    args, kwargs = call.with_input(call.input.detach())
+    return first_tensor(network(*args, **kwargs))
 
 
 def like(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

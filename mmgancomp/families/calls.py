@@ -115,6 +115,13 @@ class TeachingQuestions:
     discriminator_loss_weight = 1.
     """What the stock training step multiplies a discriminator's loss by."""
 
+    discriminator_losses = 1
+    """Losses of one stock discriminator step.
+
+    A single one goes to ``update_params``. With several the step calls
+    ``scale_loss`` and ``backward`` for each of them in turn.
+    """
+
     def replayable(self, call: Call) -> bool:
         """Whether another network, called likewise, would do the same job."""
         return True
@@ -139,6 +146,19 @@ class TeachingQuestions:
                 two, further ones belonging to a penalty.
         """
         return calls[0], calls[1]
+
+    def real_images(self, model: nn.Module,
+                    batch: Any) -> Mapping[str, Tensor]:
+        """Discriminator → the real images of a batch.
+
+        Needed where the generators' turn comes first: no discriminator has
+        been shown them then.
+
+        Args:
+            model: The model.
+            batch: What its ``data_preprocessor`` made of the data.
+        """
+        raise self.not_offered('real_images')
 
     def main_calls(self, model: nn.Module) -> dict[str, int]:
         """Per generator the call of a turn whose image is shown around.
@@ -184,15 +204,21 @@ class TeachingQuestions:
             name:
             Objective(
                 1.,
-                self.adversarial_loss(
-                    model, logits, for_generator=False, real=False) +
-                self.adversarial_loss(
-                    model,
-                    scene.judged_real(name),
-                    for_generator=False,
-                    real=True))
+                self.discriminator_loss(model, logits,
+                                        scene.judged_real(name)))
             for name, logits in self.judgements(model, scene).items()
         }
+
+    def discriminator_loss(self, model: nn.Module, fake: Tensor,
+                           real: Tensor) -> Tensor:
+        """A discriminator's GAN loss for its logits of both batches.
+
+        By default the sum of :meth:`adversarial_loss` for either.
+        """
+        return self.adversarial_loss(
+            model, fake, for_generator=False,
+            real=False) + self.adversarial_loss(
+                model, real, for_generator=False, real=True)
 
     def discriminator_penalty(self, model: nn.Module,
                               network: nn.Module, real: Tensor,

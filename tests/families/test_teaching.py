@@ -16,13 +16,17 @@ class Compare(teaching.Eye):
     def __init__(self):
         super().__init__(gradients=False)
         self.pairs = {'generator': [], 'discriminator': []}
+        self.sums = dict.fromkeys(self.pairs, 0.)
 
     def before_train(self, runner):
         super().before_train(runner)
         hook = teaching.hook_of(runner)
         inner = hook._loss
 
-        def compare(place, loss):
+        def compare(place, loss, last=True):
+            self.sums[place] += loss.item()
+            if not last:
+                return inner(place, loss, last)
             from mmgancomp.distillation import Step
             cast = hook.cast
             model, family = cast.context.model, cast.context.family
@@ -32,7 +36,8 @@ class Compare(teaching.Eye):
             total = sum(weight * value for weight, value in terms.values())
             if place == 'discriminator':
                 total = total * family.discriminator_loss_weight
-            self.pairs[place].append((total.item(), loss.item()))
+            self.pairs[place].append((total.item(), self.sums[place]))
+            self.sums[place] = 0.
             return inner(place, loss)
 
         hook._loss = compare
@@ -111,3 +116,37 @@ def test_a_missing_answer_is_named(tmp_path):
                               ('feature_points', (torch.nn.ReLU(), ))):
         with pytest.raises(NotOffered, match=f"no method '{method}'"):
             getattr(silent, method)(*arguments)
+
+
+@pytest.mark.parametrize('family', ['srgan', 'esrgan'])
+def test_a_step_of_its_own_takes_terms_once(family, tmp_path):
+    """Real and fake loss have a backward each; the terms come with one."""
+    eye = teaching.Eye(gradients=False)
+    runs.train(
+        teaching.distilling(
+            family,
+            tmp_path / 'run',
+            iterations=3,
+            model=dict(train_cfg=dict(disc_repeat=2)),
+            teacher=teaching.teacher_of(family, tmp_path),
+            generator=dict(
+                image=dict(type='mmgancomp.OutputL1Loss')),
+            discriminator=dict(
+                out=dict(type='mmgancomp.DiscriminatorOutputLoss'))), eye)
+    assert len(eye.values['image']) == 3
+    assert len(eye.values['out']) == 6
+
+
+@pytest.mark.parametrize('mode', ['frozen', 'teacher'])
+def test_a_step_of_its_own_is_not_taken_where_nothing_trains(mode, tmp_path):
+    runner = runs.train(
+        teaching.distilling(
+            'srgan',
+            tmp_path / 'run',
+            iterations=2,
+            hook=dict(student_discriminator=mode),
+            teacher=teaching.teacher_of('srgan', tmp_path),
+            generator=dict(image=dict(type='mmgancomp.OutputL1Loss'))))
+    state = runner.optim_wrapper['discriminator'].optimizer.state_dict()
+    assert not state['state']
+    assert runner.optim_wrapper['generator'].optimizer.state_dict()['state']

@@ -108,6 +108,10 @@ def build(lesson: Lesson, folder: Path, teacher: Any,
     for key in _facts(lesson.family)[0]:
         wrappers[key] = dict(
             accumulative_counts=accumulation, clip_grad=dict(max_norm=10.))
+        if lesson.family in ('srgan', 'esrgan'):
+            # With the stock rate of 1e-4 images stay as they are for
+            # longer than a test.
+            wrappers[key]['optimizer'] = dict(lr=1e-2)
         if lesson.condition == 'amp':
             wrappers[key]['type'] = 'HalfOptimWrapper'
     iterations = UPDATES * accumulation**2
