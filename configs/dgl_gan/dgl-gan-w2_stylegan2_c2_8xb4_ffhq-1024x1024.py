@@ -2,25 +2,11 @@
 # without and 65,000 kimg with the teacher; that is kimg * 1000 / 32
 # iterations. An eighth of the width has a shorter second stage:
 # train_cfg.max_iters=1875000.
-_base_ = 'mmagic::styleganv2/stylegan2_c2_8xb4_ffhq-1024x1024.py'
-
-model = dict(
-    generator=dict(
-        _delete_=True,
-        type='mmgancomp.Slimmed',
-        network={{_base_.model.generator}},
-        divisor=2),
-    discriminator=dict(
-        _delete_=True,
-        type='mmgancomp.Slimmed',
-        part='discriminator',
-        network={{_base_.model.discriminator}},
-        divisor=2))
+_base_ = './dgl-gan-w2-stage1_stylegan2_c2_8xb4_ffhq-1024x1024.py'
 
 train_cfg = dict(max_iters=2500000)
 
 default_hooks = dict(
-    checkpoint=dict(max_keep_ckpts=1),
     distillation=dict(
         type='mmgancomp.DistillationHook',
         teacher=dict(
