@@ -17,7 +17,7 @@ from mmgancomp.families.base import Family, Network
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
-__all__ = ['Part', 'RunContext', 'RunShape']
+__all__ = ['ROLES', 'Part', 'RunContext', 'RunShape']
 
 ROLES = ('generator', 'discriminator')
 

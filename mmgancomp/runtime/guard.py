@@ -86,6 +86,10 @@ class DivergenceGuard:
                 f'{self._best:.4g} (factor {self.factor:g}, '
                 f'{self._bad} validations in a row)')
 
+    def forget(self) -> None:
+        """Begin anew: what comes is another training."""
+        self._best, self._bad = math.inf, 0
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""
         return {'best': self._best, 'bad': self._bad}

@@ -159,6 +159,15 @@ class CompressionHook(Hook):
     def describe(self) -> list[dict[str, Any]]:
         """Rows for ``mmgancomp plan``."""
 
+    def begin_round(self, number: int, state: RunState) -> None:
+        """Act where a run of rounds starts again.
+
+        Args:
+            number: The round, from 1; the weights are still those that the
+                one before has ended with.
+            state: The run.
+        """
+
     def settings(self) -> dict[str, Any]:
         """Resolved settings that a resumed run must share."""
         return {}

@@ -62,6 +62,8 @@ def fresh_schedulers(runner: Runner, config: Any, step: int) -> None:
     built = runner.build_param_scheduler(copy.deepcopy(config))
     runner.param_schedulers = built
     for schedulers in built.values() if isinstance(built, dict) else [built]:
-        for scheduler in schedulers:
-            for _ in range(0 if scheduler.by_epoch else step):
-                scheduler.step()
+        # In turns, as in training: each goes on from the rate it finds.
+        for _ in range(step):
+            for scheduler in schedulers:
+                if not scheduler.by_epoch:
+                    scheduler.step()

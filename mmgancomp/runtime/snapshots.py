@@ -132,6 +132,38 @@ class Snapshots:
                 value.copy_(state[key])
         return info
 
+    @torch.no_grad()
+    def load_rest(self, name: str) -> dict[str, Any]:
+        """Put back what belongs to no network: running means of losses.
+
+        Returns:
+            The info that was saved with the snapshot.
+        """
+        state, info = self.read(name)
+        bare = dict(_bare_modules(self._model))
+        owned = tuple(prefix for network in self._networks
+                      for prefix in self._prefixes(network, bare))
+        for key, value in get_state_dict(self._model).items():
+            # The count of an average lies beside the averaged copy.
+            if not key.startswith(owned) and not any(
+                    prefix.startswith(f'{key.rpartition(".")[0]}.')
+                    for prefix in owned if '.' in key):
+                value.copy_(state[key])
+        return info
+
+    def check(self, name: str) -> dict[str, Any]:
+        """Check that a snapshot is one of this model, loading nothing.
+
+        Returns:
+            The info that was saved with it.
+
+        Raises:
+            MMGanCompError: As :meth:`load`.
+        """
+        state, info = self.read(name)
+        self._check(name, '', state, get_state_dict(self._model))
+        return info
+
     def _prefixes(self, network: str,
                   bare: dict[str, nn.Module]) -> list[str]:
         if network not in self._networks:

@@ -194,6 +194,12 @@ class StageHook(CompressionHook):
             for name, weight in stage.weights.items():
                 self._state.context.terms[name](weight)
 
+    def begin_round(self, number: int, state: RunState) -> None:
+        """A round may be worse than the one before, and not diverge."""
+        for stage in self._stages:
+            if stage.guard is not None:
+                stage.guard.forget()
+
     def after_val_epoch(self, runner: Any,
                         metrics: dict[str, float] | None = None) -> None:
         if not self._stages:

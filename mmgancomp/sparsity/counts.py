@@ -7,7 +7,7 @@ from fractions import Fraction
 
 __all__ = ['ROUNDINGS', 'removed_count']
 
-ROUNDINGS = ('removed', 'kept', 'floor')
+ROUNDINGS = ('removed', 'kept', 'floor', 'threshold')
 
 
 def removed_count(n: int, density: float, rounding: str = 'removed') -> int:
@@ -19,12 +19,16 @@ def removed_count(n: int, density: float, rounding: str = 'removed') -> int:
         rounding: ``'removed'`` rounds the number removed, half to even
             (GAN-LTH); ``'kept'`` rounds the number kept (STU-GAN's
             layers); ``'floor'`` rounds the number removed down
-            (Self-Supervised GAN Compression).
+            (Self-Supervised GAN Compression); ``'threshold'`` rounds it
+            down and takes one more, the weight at the threshold (GAN-LTH's
+            code for the discriminator of SNGAN).
     """
     share = Fraction(repr(float(density)))
     if rounding == 'kept':
         return n - round(share * n)
     removed = (1 - share) * n
+    if rounding == 'threshold':
+        return min(n, math.floor(removed + Fraction(1, 10**6)) + 1)
     if rounding == 'floor':
         # A density that was computed may miss a whole number by one bit.
         return min(n, math.floor(removed + Fraction(1, 10**6)))

@@ -126,6 +126,10 @@ class DropAndGrow(Schedule):
         if type(self.interval) is not int or self.interval < 1:
             raise ConfigError.at(f'{key}.interval', self.interval,
                                  'write a number of updates, at least 1')
+        if self.drop_fraction == 0:
+            raise ConfigError.at(
+                f'{key}.drop_fraction', self.drop_fraction,
+                'nothing would be dropped; write more')
         for option, least, most in (
                 ('drop_fraction', 0, 1),
                 ('min_drop_fraction', 0, self.drop_fraction)):
@@ -135,10 +139,6 @@ class DropAndGrow(Schedule):
                 raise ConfigError.at(
                     f'{key}.{option}', value,
                     f'write a share from {least} to {most}')
-        if self.drop_fraction == 0:
-            raise ConfigError.at(
-                f'{key}.drop_fraction', self.drop_fraction,
-                'nothing would be dropped; write more')
         for option, known in (('growth', GROWTHS), ('init_draw', DRAWS)):
             value = getattr(self, option)
             if value not in known:

@@ -164,12 +164,7 @@ class SparsityHook(CompressionHook):
             _digest(pruned)(0)
 
     def begin_round(self, number: int, state: RunState) -> None:
-        """Prune what is pruned between rounds; called by the loop.
-
-        Args:
-            number: The round, from 1.
-            state: The run.
-        """
+        """Prune what is pruned between rounds."""
         for pruned in self._pruned.values():
             pruned.begin_round(
                 number, state.updates(pruned.network.optimizer).clock)
@@ -178,6 +173,11 @@ class SparsityHook(CompressionHook):
     def networks(self) -> dict[str, MaskedNetwork]:
         """The networks that this hook masks, by name."""
         return {name: p.masked for name, p in self._pruned.items()}
+
+    def brings_values(self) -> str | None:
+        """A network whose schedule gives it other weights, if there is one."""
+        return next((name for name, p in self._pruned.items()
+                     if p.settings.schedule.sets_values), None)
 
     def prunes_by_rounds(self) -> bool:
         """Whether a network is pruned between the rounds of the run."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from mmgancomp.errors import ConfigError
+from mmgancomp.errors import ConfigError, closest
 
 from .allocation import Global
 from .counts import removed_count
@@ -30,14 +30,18 @@ class IMP(Schedule):
             in (0, 1); ``round(fraction · left)`` of them, half to even. By
             default 0.2; or, where the config gives a density, what reaches
             it in the last round.
+        rounding: How the number removed is rounded: ``'removed'``, half to
+            even, or ``'threshold'``, down and one more, as the official
+            code does for the discriminator of SNGAN.
     """
 
     by_rounds = True
     needs_density = False
     any_pattern = False
 
-    def __init__(self, fraction: float | None = None) -> None:
-        self.fraction = fraction
+    def __init__(self, fraction: float | None = None,
+                 rounding: str = 'removed') -> None:
+        self.fraction, self.rounding = fraction, rounding
 
     def resolve(self, total: int, density: float | None, key: str) -> None:
         if not self.rounds:
@@ -61,16 +65,31 @@ class IMP(Schedule):
                 f'{key}.fraction', self.fraction,
                 'write the share of the remaining weights that each round '
                 'removes, between 0 and 1')
+        if self.rounding not in ('removed', 'threshold'):
+            raise ConfigError.at(
+                f'{key}.rounding', self.rounding,
+                closest(str(self.rounding), ('removed', 'threshold')))
         if density == 1:
             raise ConfigError.at(
                 key.removesuffix('schedule') + 'density', density,
                 'nothing would be pruned; write less than 1')
-        self._density = density
+        self._density, self._key = density, key
+
+    def fits(self, masked: MaskedNetwork) -> None:
+        left = masked.maskable
+        for _ in range(self.rounds if self._density is None else 0):
+            left -= removed_count(left, 1 - self.fraction, self.rounding)
+        if left < 1:
+            raise ConfigError.at(
+                f'{self._key}.fraction', self.fraction,
+                f'{self.rounds} rounds would leave none of '
+                f'{masked.maskable:,} weights; write less, or fewer rounds')
 
     def settings(self) -> dict[str, Any]:
         return {
             'type': type(self).__name__,
             'fraction': self.fraction,
+            'rounding': self.rounding,
             'rounds': self.rounds
         }
 
@@ -89,7 +108,8 @@ class IMP(Schedule):
                                                 Global):
             # The published counts: a share of what is left, each time.
             masked.remove(
-                removed_count(masked.survivors, 1 - self.fraction),
+                removed_count(masked.survivors, 1 - self.fraction,
+                              self.rounding),
                 options['criterion'], options['source'])
         else:
             masked.prune(self.density_at(tick), rounding=self.rounding,

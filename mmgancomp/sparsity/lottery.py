@@ -24,6 +24,7 @@ from mmgancomp.runtime.folders import (
     save_checkpoint,
     use_folder,
 )
+from mmgancomp.runtime.hooks import CompressionHook
 from mmgancomp.runtime.restart import (
     bound_schedulers,
     fresh_optimizer,
@@ -140,11 +141,14 @@ class LotteryTicketLoop(IterBasedTrainLoop):
         self._state = state = RunState.of(runner)
         hooks = [h for h in runner.hooks if isinstance(h, SparsityHook)]
         self._sparsity = hooks[0] if hooks else None
-        self.rounds.check(state.context, hooks)
+        self.rounds.check(state.context, hooks, resumed=self._iter > 0)
         self._snapshots = Snapshots(state.context.model,
                                     state.context.networks,
                                     Path(runner.work_dir) / 'snapshots')
         state.add(self)
+        if self._iter == 0 and self.rounds.dense is not None:
+            # Before masks are made: some rank what has been loaded.
+            self._take_dense()
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         if self._iter:
@@ -224,7 +228,7 @@ class LotteryTicketLoop(IterBasedTrainLoop):
         if self.runner.val_loop is not None:
             self.runner.val_loop.run()
         if number == 0:
-            self._snapshots.save('dense_final')
+            self._save('dense_final')
         path = checkpoint_path(self.runner, _folder(number))
         self._state.close_round(
             checkpoint=os.path.relpath(path, self.runner.work_dir))
@@ -234,15 +238,17 @@ class LotteryTicketLoop(IterBasedTrainLoop):
         forget_checkpoints(self.runner)
         self._enter(number)
         if self._iter == 0:
-            self._start()
+            if self.rounds.dense is None:
+                self._save('theta0')
+            if 'other_seed' in self.rounds.sources.values():
+                self._redraw()
         if number == 0:
             return
-        if self._sparsity is not None:
-            self._sparsity.begin_round(number, self._state)
+        for hook in self.runner.hooks:
+            if isinstance(hook, CompressionHook):
+                hook.begin_round(number, self._state)
         networks = self._state.context.networks
-        for name, source in self.rounds.sources.items():
-            if source != 'keep':
-                self._rewind(name, source)
+        self._rewind()
         for network in networks.values():
             masked = MaskedNetwork.of(network.module)
             if masked is not None:
@@ -257,21 +263,20 @@ class LotteryTicketLoop(IterBasedTrainLoop):
         print_log(f'Round {number} of {self.rounds.count} begins: '
                   f'{self._words()}', logger='current')
 
-    def _start(self) -> None:
-        """Take or copy the snapshots that a run begins with."""
-        rounds = self.rounds
-        if rounds.dense is None:
-            self._snapshots.save('theta0')
-        else:
-            source = Path(rounds.dense) / 'snapshots'
-            for name in {'theta0', 'dense_final', *rounds.late}:
-                if is_main_process():
-                    write_whole(self._snapshots.path(name),
-                                (source / f'{name}.pth').read_bytes())
-            barrier()
-            self._load('dense_final')
-        if 'other_seed' in rounds.sources.values():
-            self._redraw()
+    def _take_dense(self) -> None:
+        """Copy the snapshots of another run, and start where it ended."""
+        source = Path(self.rounds.dense) / 'snapshots'
+        for name in {'theta0', 'dense_final', *self.rounds.late}:
+            if is_main_process():
+                write_whole(self._snapshots.path(name),
+                            (source / f'{name}.pth').read_bytes())
+        barrier()
+        self._load('dense_final')
+
+    def _save(self, name: str, **info: Any) -> None:
+        context = self._state.context
+        self._snapshots.save(
+            name, family=context.family.state(context.model), **info)
 
     def _load(self, name: str, networks: list[str] | None = None) -> None:
         try:
@@ -284,8 +289,19 @@ class LotteryTicketLoop(IterBasedTrainLoop):
                 f'{error}; the run needs its folder snapshots whole'
             ) from error
 
-    def _rewind(self, name: str, source: str) -> None:
-        self._load(source, [name])
+    def _rewind(self) -> None:
+        """Put all networks back, and what the generators' state goes with."""
+        context, sources = self._state.context, self.rounds.sources
+        for name, source in sources.items():
+            if source != 'keep':
+                self._load(source, [name])
+        leader = next(sources[n.name] for n in context.networks.values()
+                      if n.role == 'generator')
+        if leader != 'keep':
+            # Running means of losses, buffers of fakes, counters of turns.
+            info = self._snapshots.load_rest(leader)
+            context.family.load_state(context.model,
+                                      info.get('family', {}))
 
     def _redraw(self) -> None:
         """Draw the initial weights once more, with another seed."""
@@ -296,16 +312,16 @@ class LotteryTicketLoop(IterBasedTrainLoop):
             set_random_seed(seed)
             model = MODELS.build(self.runner.cfg.model)
             model.init_weights()
-        networks = families.of(model).networks(model)
-        Snapshots(model, networks,
+        family = families.of(model)
+        Snapshots(model, family.networks(model),
                   self._snapshots.path('other_seed').parent).save(
-                      'other_seed', seed=seed)
+                      'other_seed', seed=seed, family=family.state(model))
 
     def _snapshot_late(self, number: int, local: int) -> None:
         if number == 0:
             for name, at in self.rounds.late.items():
                 if at == local:
-                    self._snapshots.save(name, iteration=at)
+                    self._save(name, iteration=at)
 
     def _masked(self) -> dict[str, MaskedNetwork]:
         return self._sparsity.networks() if self._sparsity else {}

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
-from mmgancomp.runtime.context import Part, RunContext, RunShape
+from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.runtime.context import ROLES, Part, RunContext, RunShape
+from mmgancomp.runtime.snapshots import Snapshots
 from mmgancomp.runtime.times import resolve_time
 
 __all__ = ['Rounds']
@@ -60,21 +61,19 @@ class Rounds:
         length = _count(options, 'max_iters', None,
                         'iterations of the dense training and of each round')
         count = _count(options, 'rounds', 10, 'rounds')
-        rewind = options.get('rewind', 'theta0')
-        if not isinstance(rewind, Mapping):
-            rewind = {'generator': rewind, 'discriminator': rewind}
-        late = {}
+        _check_validation(options)
+        given = options.get('rewind', 'theta0')
+        rewind, late = _by_network(given), {}
         for name, source in rewind.items():
-            key = (f'{KEY}.rewind.{name}' if isinstance(
-                options.get('rewind'), Mapping) else f'{KEY}.rewind')
+            key = (f'{KEY}.rewind.{name}' if isinstance(given, Mapping) else
+                   f'{KEY}.rewind')
             late |= _late(source, length, key)
         dense = options.get('dense')
-        if dense is not None:
-            _check_dense(dense, {'theta0', 'dense_final', *late})
         seed = options.get('redraw_seed')
-        if seed is not None and type(seed) is not int:
+        if seed is not None and (type(seed) is not int
+                                 or not 0 <= seed < 2**32):
             raise ConfigError.at(f'{KEY}.redraw_seed', seed,
-                                 'write a whole number')
+                                 'write a whole number from 0 to 2³² − 1')
         if seed is not None and 'other_seed' not in rewind.values():
             raise ConfigError.at(
                 f'{KEY}.redraw_seed', seed,
@@ -105,18 +104,29 @@ class Rounds:
             number += 1
         return number, iteration
 
-    def check(self, context: RunContext, hooks: Sequence[Any]) -> None:
+    def check(self, context: RunContext, hooks: Sequence[Any],
+              resumed: bool = False) -> None:
         """Check the settings against the run.
 
         Args:
             context: The run.
             hooks: Our hooks in it, prepared.
+            resumed: Whether the run has its own copies of what ``dense``
+                names.
 
         Raises:
             ConfigError: If a network that is rewound isn't there, if no
                 network is pruned by rounds, or if a round would start in
                 the midst of an accumulation.
         """
+        for name, source in self.rewind.items():
+            if name not in ROLES and name not in context.networks:
+                raise ConfigError.at(
+                    f'{KEY}.rewind.{name}', source,
+                    f'{type(context.model).__name__} has no such network; '
+                    + closest(name, {*ROLES, *context.networks}))
+        if self.dense is not None and not resumed:
+            self._check_dense(context)
         chosen = context.select(
             {name: {'source': source}
              for name, source in self.rewind.items()}, f'{KEY}.rewind')
@@ -130,6 +140,14 @@ class Rounds:
                 'these networks would go back to different iterations, '
                 f'{sorted(starts)}; name one late snapshot for all, or '
                 "'dense_final' or 'keep' for the others")
+        for hook in hooks:
+            name = getattr(hook, 'brings_values', lambda: None)()
+            if name is not None:
+                raise ConfigError.at(
+                    'default_hooks.sparsity.networks', name,
+                    'its ticket would bring its values, but a lottery ticket '
+                    f'run puts {name} back to {self.sources[name]!r}; leave '
+                    'values out, or train with the ticket without rounds')
         pruned = any(getattr(hook, 'prunes_by_rounds', bool)()
                      for hook in hooks)
         if not pruned and (self.dense is None or self.count > 1):
@@ -148,6 +166,31 @@ class Rounds:
                 f'that is iteration {self.first}, in the midst of an '
                 f'accumulation of {period}; write a multiple, such as '
                 f'late_{self.first // period * period or period}')
+
+    def _check_dense(self, context: RunContext) -> None:
+        key, folder = f'{KEY}.dense', Path(str(self.dense)) / 'snapshots'
+        snapshots = Snapshots(context.model, context.networks, folder)
+        for name in sorted({'dense_final', 'theta0', *self.late}):
+            if not snapshots.path(name).is_file():
+                raise ConfigError.at(
+                    key, self.dense,
+                    f'there is no {name}.pth in its folder snapshots; name '
+                    'the work folder of a lottery ticket run whose dense '
+                    'training is done and took that snapshot, or leave dense '
+                    'out')
+            try:
+                info = snapshots.check(name)
+            except MMGanCompError as error:
+                raise ConfigError.at(
+                    key, self.dense,
+                    f'{error}; name a run of this model') from error
+            if name in self.late and info['iteration'] != self.late[name]:
+                raise ConfigError.at(
+                    key, self.dense,
+                    f'its {name} is iteration {info["iteration"]}, and '
+                    f'iteration {self.late[name]} of this run, whose '
+                    'max_iters is another; write late_'
+                    f'{info["iteration"]}, or the same max_iters')
 
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share."""
@@ -202,13 +245,28 @@ def _late(source: Any, length: int, key: str) -> dict[str, int]:
     return {source: at}
 
 
-def _check_dense(dense: Any, needed: set[str]) -> None:
-    folder = Path(str(dense)) / 'snapshots'
-    missing = sorted(n for n in needed
-                     if not (folder / f'{n}.pth').is_file())
-    if missing:
+def _by_network(rewind: Any) -> dict[str, Any]:
+    """Role or network → source; one source stands for both roles."""
+    if not isinstance(rewind, Mapping):
+        return dict.fromkeys(ROLES, rewind)
+    flat = {}
+    for name, source in rewind.items():
+        # `--cfg-options train_cfg.rewind.generators.photo=` nests.
+        flat |= ({f'{name}.{k}': v for k, v in source.items()} if isinstance(
+            source, Mapping) else {name: source})
+    return flat
+
+
+def _check_validation(options: Mapping[str, Any]) -> None:
+    for name in ('val_begin', 'val_interval'):
+        if name in options:
+            _count(options, name, None, 'iterations')
+    milestones = options.get('dynamic_intervals')
+    if milestones is not None and not (
+            isinstance(milestones, (list, tuple)) and all(
+                isinstance(entry, (list, tuple)) and len(entry) == 2
+                and all(type(n) is int and n > 0 for n in entry)
+                for entry in milestones)):
         raise ConfigError.at(
-            f'{KEY}.dense', dense,
-            f'there is no {missing[0]}.pth in its folder snapshots; name the '
-            'work folder of a lottery ticket run whose dense training is '
-            'done and took that snapshot, or leave dense out')
+            f'{KEY}.dynamic_intervals', milestones,
+            'write a list of (iteration of the round, interval from there)')

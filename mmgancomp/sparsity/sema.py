@@ -18,6 +18,7 @@ __all__ = ['SEMA']
 
 RULES = ('sema', 'masked')
 KEY = 'model.ema_config'
+OPTIONS = ('momentum', 'interval', 'device', 'update_buffers', 'rule')
 
 
 @MODELS.register_module()
@@ -63,8 +64,21 @@ class SEMA(StockAverage):
                  interval: int = 1,
                  device: torch.device | None = None,
                  update_buffers: bool = True,
-                 rule: str = 'sema') -> None:
+                 rule: str = 'sema',
+                 **unknown: Any) -> None:
+        for option, value in unknown.items():
+            raise ConfigError.at(f'{KEY}.{option}', value,
+                                 f'no such option; {closest(option, OPTIONS)}')
         _check(momentum, interval, rule)
+        if not isinstance(update_buffers, bool):
+            raise ConfigError.at(f'{KEY}.update_buffers', update_buffers,
+                                 'write True or False')
+        try:
+            device = None if device is None else torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise ConfigError.at(f'{KEY}.device', device,
+                                 "write a torch device, such as 'cuda:0'"
+                                 ) from error
         super().__init__(model, momentum, interval, device, update_buffers)
         self.rule = rule
 

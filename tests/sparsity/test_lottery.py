@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mmgancomp import families
+from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
 from mmgancomp.runtime.state import RunState
 from mmgancomp.sparsity import MaskedNetwork
@@ -388,6 +389,120 @@ def test_a_sparse_discriminator_explores_beside_a_ticket(tmp_path):
     begun = spy.begun[2]
     assert_rewound(begun['state'], snapshot(tmp_path, 'theta0'),
                    'discriminator.', begun['masks'])
+
+
+def test_what_belongs_to_no_network_goes_back_too(tmp_path):
+    """StyleGAN2's mean path length; CycleGAN's buffers of fakes."""
+
+    class Look(Hook):
+        found: dict = {}
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            number, local = runner.train_loop.rounds.at(runner.iter)
+            if local == 0:
+                model = families.base.bare(runner.model)
+                self.found.setdefault(number, []).append(
+                    float(model.mean_path_length)
+                    if hasattr(model, 'mean_path_length') else
+                    len(families.of(model).state(model)['image_buffers']))
+
+    style, cycle = Look(), Look()
+    style.found, cycle.found = {}, {}
+    runner, _ = train(config(tmp_path / 's', 'stylegan2', length=4), style)
+    assert float(families.base.bare(runner.model).mean_path_length) != 0
+    assert style.found == {0: [0.], 1: [0.], 2: [0.]}
+    runner, _ = train(config(tmp_path / 'c', 'cyclegan', length=2), cycle)
+    assert families.of(runner.model).state(runner.model)['image_buffers']
+    assert cycle.found == {0: [0], 1: [0], 2: [0]}
+
+
+def test_masks_beside_a_shared_dense_training_rank_its_end(tmp_path):
+    train(config(tmp_path / 'imp', rounds=1))
+    both = dict(IMP, networks=dict(
+        generator=dict(schedule='IMP'),
+        discriminator=dict(density=.5, schedule='OneShot')))
+    _, spy = train(config(tmp_path / 'more', rounds=1, sparsity=both,
+                          loop=dict(dense=str(tmp_path / 'imp'))))
+    final = snapshot(tmp_path / 'imp', 'dense_final')
+    masks = {n: m for n, m in spy.begun[1]['masks'].items()
+             if n.startswith('discriminator.')}
+    gone = torch.cat([final[n][~m].abs() for n, m in masks.items()])
+    left = torch.cat([final[n][m].abs() for n, m in masks.items()])
+    assert gone.max() <= left.min()
+
+
+def test_a_late_state_of_a_run_of_another_length_is_refused(tmp_path):
+    runs.train(config(tmp_path / 'dense', rounds=1, length=4,
+                      loop=dict(rewind='late_0.5')))
+    built = config(tmp_path / 'more', rounds=1, length=8, loop=dict(
+        rewind='late_0.5', dense=str(tmp_path / 'dense')))
+    with pytest.raises(ConfigError, match='its late_0.5 is iteration 2'):
+        plan(built)
+
+
+def test_a_dense_run_of_another_model_is_refused_by_the_plan(tmp_path):
+    runs.train(config(tmp_path / 'dense', 'dcgan', rounds=1, length=2))
+    built = config(tmp_path / 'more', rounds=1, length=2, loop=dict(
+        dense=str(tmp_path / 'dense')))
+    with pytest.raises(ConfigError, match=r'train_cfg.dense.*of another mod'):
+        plan(built)
+
+
+def test_values_of_a_ticket_and_a_rewind_do_not_mix(tmp_path):
+    train(config(tmp_path / 'imp', rounds=1))
+    ticket = tmp_path / 'imp' / 'round_01' / 'ticket.safetensors'
+    built = config(tmp_path / 'more', rounds=1, sparsity=fixed(
+        ticket=str(ticket), values=True), loop=dict(
+            dense=str(tmp_path / 'imp')))
+    with pytest.raises(ConfigError, match='leave values out'):
+        plan(built)
+
+
+def test_a_run_whose_dense_run_has_moved_resumes(tmp_path):
+    train(config(tmp_path / 'imp', rounds=1))
+    loop = dict(dense=str(tmp_path / 'imp'))
+    train(config(tmp_path / 'more', rounds=1, loop=loop, checkpoint=2))
+    (tmp_path / 'imp').rename(tmp_path / 'moved')
+    folder = tmp_path / 'more' / 'round_01'
+    runs.train(config(tmp_path / 'more', rounds=1, loop=loop, checkpoint=2,
+                      hooks=dict(checkpoint=dict(max_keep_ckpts=-1)),
+                      load_from=str(folder / 'iter_4.pth'), resume=True))
+
+
+def test_late_rates_are_those_of_the_dense_training(tmp_path):
+    """Schedulers that overlap: each goes on from what the other gave."""
+    schedulers = [
+        dict(type='LinearLR', by_epoch=False, start_factor=.1, begin=0,
+             end=5),
+        dict(type='CosineAnnealingLR', by_epoch=False, T_max=8,
+             eta_min=1e-5, begin=0, end=8)]
+    rates = {}
+
+    class Rate(Hook):
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            number, local = runner.train_loop.rounds.at(runner.iter)
+            step = local + (runner.train_loop.rounds.first if number else 0)
+            group = runner.optim_wrapper['generator'].optimizer.param_groups
+            rates.setdefault(step, []).append(group[0]['lr'])
+
+    train(config(tmp_path, length=8, rounds=1, loop=dict(rewind='late_4'),
+                 param_scheduler=schedulers), Rate())
+    assert [len(rates[step]) for step in range(8)] == [1] * 4 + [2] * 4
+    for step in range(4, 8):
+        assert rates[step][0] == pytest.approx(rates[step][1], rel=1e-9)
+
+
+def test_each_round_is_guarded_by_itself():
+    from mmgancomp.runtime.guard import DivergenceGuard
+    from mmgancomp.runtime.stages import StageHook
+    hook = StageHook([])
+    guard = DivergenceGuard('fid', 1.5)
+    hook._stages = [type('Stage', (), dict(guard=guard))()]
+    assert guard.judge(dict(fid=10.)) is None
+    hook.begin_round(1, None)
+    assert guard.judge(dict(fid=40.)) is None
+    assert guard.judge(dict(fid=90.))
 
 
 def test_the_record_has_a_row_per_round(tmp_path):

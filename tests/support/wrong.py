@@ -299,7 +299,7 @@ ROUNDS = [
           'theta', "did you mean 'theta0'?"),
     Wrong('rewind of no such network', rounds(rewind=dict(
         generators='theta0')), 'train_cfg.rewind.generators',
-          dict(source='theta0'), "did you mean 'generator'?"),
+          'theta0', "did you mean 'generator'?"),
     Wrong('rewind to the end', rounds(rewind='late_8'), 'train_cfg.rewind',
           'late_8', 'that is iteration 8 of 8'),
     Wrong('rewind to two different steps', rounds(rewind=dict(
@@ -323,6 +323,25 @@ ROUNDS = [
     Wrong('rounds that keep all', rounds(dict(generator=dict(
         density=1, schedule='IMP'))), f'{G}.density', 1.0,
           'write less than 1'),
+    Wrong('a share that leaves nothing', rounds(dict(generator=dict(
+        schedule=dict(type='IMP', fraction=.99999)))),
+          f'{G}.schedule.fraction', .99999, '2 rounds would leave none of'),
+    Wrong('rounding of another kind', rounds(dict(generator=dict(
+        schedule=dict(type='IMP', rounding='floor')))),
+          f'{G}.schedule.rounding', 'floor', "known: removed, threshold"),
+    Wrong('validation at no interval', rounds(val_interval=0),
+          'train_cfg.val_interval', 0, 'at least 1'),
+    Wrong('validation at odd intervals', rounds(dynamic_intervals=3),
+          'train_cfg.dynamic_intervals', 3, 'write a list of'),
+    Wrong('a draw by no seed', rounds(rewind=dict(generator='other_seed'),
+                                      redraw_seed=-1),
+          'train_cfg.redraw_seed', -1, 'write a whole number from 0'),
+    Wrong('nothing to drop', schedule('DropAndGrow', interval=2,
+                                      drop_fraction=0),
+          f'{G}.schedule.drop_fraction', 0, 'nothing would be dropped'),
+    Wrong('option of an average', dict(model=dict(ema_config=dict(
+        type='mmgancomp.SEMA', beta=.9)), **half()),
+          'model.ema_config.beta', .9, 'no such option', bare=False),
     Wrong('shuffled without a ticket', generator(schedule=dict(
         type='Fixed', shuffle=True)), f'{G}.schedule.shuffle', True,
           'there is no ticket to take anything from'),
