@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import torch
 from torch import nn
 
 from mmgancomp.families.base import Network
@@ -92,7 +93,9 @@ class Recorder:
         if self._paused:
             return
         call = Call(name, args, kwargs)
-        device = next(module.parameters()).device
+        # A network may have no parameters.
+        device = next((p.device for p in module.parameters()),
+                      torch.device('cpu'))
         self.precision = precision_of(device)
         if self.keep_random and self.networks[name].role == 'generator':
             call.random = RandomState(device)

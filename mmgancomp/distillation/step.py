@@ -154,7 +154,8 @@ class Step:
         """
         module = self._recorder.networks[name].module
         args, kwargs = like.with_input(image)
-        device = next(module.parameters()).device
+        device = next((p.device for p in module.parameters()),
+                      torch.device('cpu'))
         with self._recorder.paused(), spared_buffers(
                 module), RandomState.isolated(device), torch.set_grad_enabled(
                     gradient):
