@@ -46,8 +46,8 @@ MODELS = _child(stock.MODELS, [
     f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed'
 ])
 HOOKS = _child(stock.HOOKS, [
-    f'{SCOPE}.sparsity.hook', f'{SCOPE}.runtime.hooks',
-    f'{SCOPE}.runtime.stages'
+    f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
+    f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
 LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])

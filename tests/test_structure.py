@@ -24,7 +24,7 @@ LEVELS = [
     ['cli'],
     ['demo'],
     ['report', 'evaluation', 'datasets'],
-    ['sparsity', 'channels'],
+    ['sparsity', 'channels', 'distillation'],
     ['runtime'],
     ['families', 'repairs'],
     ['registry'],

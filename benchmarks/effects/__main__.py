@@ -1,6 +1,7 @@
 """Train the comparisons, print one table each, keep it, check what holds.
 
-``python -m benchmarks.effects [NAME…] [--jobs N]``; without names, all.
+``python -m benchmarks.effects [NAME…] [--jobs N]``; without names, those of
+lottery tickets and sparse training.
 Every seed is shown. A check compares means over the seeds; an effect that
 has no check is reported, not asserted.
 """
@@ -14,14 +15,17 @@ import math
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmgancomp.files import write_whole
 
-from .arms import ROOT, train_all
+from .arms import ROOT, train_all, work_folder
 
 NAMES = ('lottery', 'sparse_training')
+# Hours each, so only by name.
+LONG = ('teacher_dgl', 'teacher_self_supervised')
 RESULTS = ROOT / 'benchmarks' / 'results'
 METRICS = {'digits-FID': 'digits-fid/fid',
            'agreement': 'digits-fid/agreement'}
@@ -35,16 +39,17 @@ def main() -> int:
         prog='python -m benchmarks.effects',
         description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', metavar='NAME',
-                        help=', '.join(NAMES))
+                        help=', '.join(NAMES + LONG))
     parser.add_argument('--jobs', type=int, default=2,
                         help='runs at a time (default: 2)')
     parser.add_argument('--out', type=Path,
                         default=ROOT / 'work_dirs' / 'effects',
                         help='where the work folders go')
     args = parser.parse_args()
-    unknown = sorted(set(args.names) - set(NAMES))
+    unknown = sorted({*args.names} - {*NAMES, *LONG})
     if unknown:
-        parser.error(f'{unknown[0]}: there are {", ".join(NAMES)}')
+        parser.error(
+            f'{unknown[0]}: there are {", ".join(NAMES + LONG)}')
     failed = 0
     for name in args.names or NAMES:
         failed += not _compare(name, args.out, args.jobs)
@@ -57,21 +62,34 @@ def _compare(name: str, out: Path, jobs: int) -> bool:
           f'seeds {", ".join(map(str, study.SEEDS))}', flush=True)
     rows = study.rows(
         train_all(study.ARMS, study.SEEDS, out / name, jobs))
+    if hasattr(study, 'measure'):
+        for row, models in rows.items():
+            for seed, model in models.items():
+                model['metrics'] |= study.measure(
+                    row, partial(work_folder, out / name, seed))
+    metrics = getattr(study, 'METRICS', METRICS)
     values = {
         row: {title: [_metric(model, key) for model in models.values()]
-              for title, key in METRICS.items()}
+              for title, key in metrics.items()}
         for row, models in rows.items()
     }
     densities = {row: _density(next(iter(models.values())))
                  for row, models in rows.items()}
     checks = [_check(values, *check) for check in study.CHECKS]
-    text = _markdown(study, values, densities, checks)
+    checks += [_rise(values, *rise) for rise in getattr(study, 'RISES', ())]
+    pairs = [
+        {'row': row, 'control': control, 'metric': metric,
+         'differences': _differences(values, row, control, metric)}
+        for row, control in getattr(study, 'PAIRS', ()) for metric in metrics
+    ]
+    text = _markdown(study, values, densities, checks, pairs)
     print(text)
     write_whole(RESULTS / f'effects_{name}.md', text)
     write_whole(
         RESULTS / f'effects_{name}.json',
         json.dumps({'seeds': list(study.SEEDS), 'rows': values,
-                    'density': densities, 'checks': checks}, indent=1) + '\n')
+                    'density': densities, 'checks': checks,
+                    'pairs': pairs}, indent=1) + '\n')
     return all(check['met'] for check in checks)
 
 
@@ -90,10 +108,27 @@ def _check(values: dict[str, Any], worse: Sequence[str], better: str,
     low = statistics.mean(values[better]['digits-FID'])
     return {
         'claim': claim,
-        'ratio': high / low,
-        'least': least,
+        'found': f'ratio of the means {high / low:.2f}, at least {least:g} '
+                 'asserted',
         'met': high / low >= least
     }
+
+
+def _rise(values: dict[str, Any], row: str, control: str, metric: str,
+          claim: str) -> dict[str, Any]:
+    found = _differences(values, row, control, metric)
+    return {
+        'claim': claim,
+        'found': f'least difference {min(found):.3f}, above 0 asserted',
+        'met': min(found) > 0
+    }
+
+
+def _differences(values: dict[str, Any], row: str, control: str,
+                 metric: str) -> list[float]:
+    """Row minus control, seed by seed."""
+    pairs = zip(values[row][metric], values[control][metric], strict=True)
+    return [one - other for one, other in pairs]
 
 
 def _spread(found: Sequence[float]) -> str:
@@ -106,7 +141,8 @@ def _spread(found: Sequence[float]) -> str:
 
 
 def _markdown(study: Any, values: dict[str, Any], densities: dict[str, float],
-              checks: list[dict[str, Any]]) -> str:
+              checks: list[dict[str, Any]],
+              pairs: list[dict[str, Any]]) -> str:
     seeds = ' | '.join(f'seed {seed}' for seed in study.SEEDS)
     lines = [
         f'# {study.TITLE}', '',
@@ -125,9 +161,20 @@ def _markdown(study: Any, values: dict[str, Any], densities: dict[str, float],
             + ' | '.join(f'{value:.2f}' for value in fid)
             + f' | {_spread(fid)} | '
             f'{statistics.mean(found["agreement"]):.1%} |')
+    if pairs:
+        lines += [
+            '', 'Row minus control, paired by seed; in brackets the 95 % t '
+            'interval of the mean.', '',
+            f'| | control | metric | {seeds} | mean |',
+            '| --- ' * (len(study.SEEDS) + 4) + '|'
+        ]
+        lines += [
+            f'| {p["row"]} | {p["control"]} | {p["metric"]} | '
+            + ' | '.join(f'{value:.2f}' for value in p['differences'])
+            + f' | {_spread(p["differences"])} |' for p in pairs
+        ]
     lines += ['', *(f'* {"met" if c["met"] else "**missed**"}: {c["claim"]}: '
-                    f'ratio of the means {c["ratio"]:.2f}, at least '
-                    f'{c["least"]:g} asserted' for c in checks), '']
+                    f'{c["found"]}' for c in checks), '']
     return '\n'.join(lines)
 
 

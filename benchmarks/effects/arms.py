@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmgancomp.runtime.record import read_record
 
-__all__ = ['Arm', 'train_all']
+__all__ = ['Arm', 'train_all', 'work_folder']
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,14 +68,17 @@ def train_all(arms: Sequence[Arm], seeds: Sequence[int], out: Path,
         }
 
 
+def work_folder(out: Path, seed: int, name: str) -> Path:
+    """Where the run of an arm under a seed is."""
+    return out / f'{name}-seed{seed}'
+
+
 def _train(arm: Arm, seed: int, out: Path,
            needed: Sequence[Any]) -> list[dict[str, Any]]:
     for other in needed:
         other.result()
 
-    def folder(name: str) -> Path:
-        return out / f'{name}-seed{seed}'
-
+    folder = partial(work_folder, out, seed)
     own = folder(arm.name)
     marker = own / 'done'
     options = {**arm.options(folder), 'randomness.seed': seed}

@@ -66,6 +66,11 @@ def is_main() -> bool:
     return next(given, '0') == '0'
 
 
+_STOCK_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger',
+                'param_scheduler', 'checkpoint')
+"""Names whose None MMEngine understands, and needs: they have defaults."""
+
+
 def load_config(name: str, options: list[str] | None = None) -> Config:
     """Read a config and apply ``--cfg-options``.
 
@@ -100,7 +105,20 @@ def load_config(name: str, options: list[str] | None = None) -> Config:
             raise ConfigError(
                 f'--cfg-options {" ".join(options)}: cannot be merged into '
                 f'{name}: {type(error).__name__}: {error}') from error
+    _drop_hooks(config)
     return config
+
+
+def _drop_hooks(config: Config) -> None:
+    """Take out hooks that are None, whatever their name.
+
+    ``default_hooks.sparsity=None`` is how a command line leaves one out, but
+    MMEngine's runner fails at it unless the name is one of its own.
+    """
+    hooks = config.get('default_hooks') or {}
+    for name in [n for n, hook in hooks.items() if hook is None]:
+        if name not in _STOCK_HOOKS:
+            del hooks[name]
 
 
 def _path_of(name: str) -> str:

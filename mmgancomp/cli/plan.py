@@ -167,11 +167,12 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
     for key, network in document['networks'].items():
         if 'channels' in network:
             _show_width(console, key, network)
-    if document['mechanisms']:
+    if any('maskable' in row for row in document['mechanisms']):
         console.print('MACs stay what they are: zeros are multiplied like '
                       'any number. Masks save\nbytes in a packed file, not '
                       'time.')
-    elif not any('channels' in n for n in document['networks'].values()):
+    if not document['mechanisms'] and not any(
+            'channels' in n for n in document['networks'].values()):
         console.print('Nothing is compressed: the config has no entry of '
                       'type mmgancomp.….')
     for row in document['mechanisms']:
@@ -179,6 +180,8 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_masks(console, row, layers)
         elif row['mechanism'] == 'lottery':
             _show_rounds(console, row)
+        elif row['mechanism'] == 'distillation':
+            _show_distillation(console, row)
         else:
             _show_stage(console, row)
 
@@ -228,6 +231,33 @@ def _show_masks(console: Any, row: dict[str, Any], layers: bool) -> None:
         if row['kept'] is not None and not row['exact_layers']:
             console.print('  ≈: all layers compete, so the shares follow '
                           'the weights; shown for those at the start')
+
+
+def _show_distillation(console: Any, row: dict[str, Any]) -> None:
+    from rich.markup import escape
+    if 'networks' in row:
+        more = ['its discriminators train'] * row['trains'] + [
+            'judges in place of the discriminators'] * row['judges'] + [
+            'not read yet'] * (not row['checkpoint_read'])
+        console.print(f'\n[bold]{row["teacher"]}[/bold] teaches, family '
+                      f'{row["family"]}, {escape(row["checkpoint"])}'
+                      f'{"; " if more else ""}{"; ".join(more)}')
+        for name, network in row['networks'].items():
+            console.print(
+                f'  {name}: {network["params"]:,} parameters; the '
+                f"student's has {network['student_params']:,}")
+        return
+    when = f'updates {row["begin"]:,} to {row["end"]:,}'
+    alone = '; the stock loss is left out' if row['replace_stock'] else ''
+    console.print(f"\n{row['place']}'s loss + {row['weight']:g} · [bold]"
+                  f'{row["term"]}[/bold]: {row["type"]} by {row["teacher"]}, '
+                  f'{when}{alone}')
+    for name, layers in row.get('layers', {}).items():
+        for layer in layers:
+            through = (f' (connector of {layer["connector"]:,} weights)'
+                       if layer['connector'] else '')
+            console.print(f'  {name}.{layer["student"]} → '
+                          f'{layer["teacher"]}{through}')
 
 
 def _show_rounds(console: Any, row: dict[str, Any]) -> None:

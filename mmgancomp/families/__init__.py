@@ -14,12 +14,14 @@ from mmgancomp import plugins
 from mmgancomp.errors import ConfigError
 
 from .base import Family, Network, NotOffered, bare
+from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = [
-    'CostConvention', 'Family', 'MaskableWeight', 'Network', 'NotOffered',
-    'bare', 'convolution_weights', 'known', 'linear_weights', 'narrow', 'of'
+    'Call', 'CostConvention', 'Family', 'FeaturePoint', 'MaskableWeight',
+    'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
+    'convolution_weights', 'known', 'linear_weights', 'narrow', 'of'
 ]
 
 

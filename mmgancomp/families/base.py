@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
+from .calls import TeachingQuestions
 from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
@@ -48,13 +49,14 @@ class Network:
     ema: nn.Module | None = None
 
 
-class Family(ABC):
+class Family(TeachingQuestions, ABC):
     """What one kind of GAN is like.
 
     A plugin returns instances of subclasses from the hook
     ``mmgancomp_families``. The abstract methods are what masks need; of the
     others, the defaults are right for ordinary convolutional networks, or
-    say which method to write.
+    say which method to write. What a teacher needs is in
+    :class:`~mmgancomp.families.calls.TeachingQuestions`.
     """
 
     name: str
@@ -163,7 +165,7 @@ class Family(ABC):
         """
         return seeded_forward(network)
 
-    def amp(self, config: Any) -> None:  # noqa: B027
+    def amp(self, config: Any) -> None:
         """Change what ``--amp`` must change besides the optimizer wrappers.
 
         Nothing by default: a model whose training step enters

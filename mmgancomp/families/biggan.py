@@ -11,9 +11,11 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
+from .calls import FeaturePoint
 from .conventions import CostConvention, biggan_macs
 from .gan import BaseGANFamily
 from .narrowing import narrow_base, stock_class, width
+from .points import by_resolution, numbered
 
 
 class BigGANFamily(BaseGANFamily):
@@ -60,6 +62,28 @@ class BigGANFamily(BaseGANFamily):
                          for_generator: bool, real: bool) -> Tensor:
         losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
         return losses.hinge(logits, for_generator, real)
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        ``block1`` and so on; in the generator ``'64px'`` makes that
+        resolution, in the discriminator it takes it. BigGAN-deep has two
+        blocks to a resolution and numbers alone.
+        """
+        if not inherits(network, 'BigGANGenerator', 'BigGANDiscriminator'):
+            return numbered(network.conv_blocks, 'conv_blocks',
+                            ['SelfAttentionBlock'])
+        made = list(network.arch['resolution'])
+        if hasattr(network, 'noise_size'):
+            return by_resolution(
+                numbered(network.conv_blocks, 'conv_blocks',
+                         ['SelfAttentionBlock'], 'bn1', 'output_layer.bn'),
+                made)
+        halved = network.arch['downsample']
+        return by_resolution(
+            numbered(network.conv_blocks, 'conv_blocks',
+                     ['SelfAttentionBlock']),
+            [size * (2 if half else 1) for size, half in zip(made, halved)])
 
 
 _BIGGAN = BigGANFamily()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
+from .calls import FeaturePoint, Objective, Scene
 from .translation import TranslationFamily
 
 
@@ -23,6 +25,72 @@ class CycleGANFamily(TranslationFamily):
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'CycleGAN')
+
+    def main_calls(self, model: nn.Module) -> dict[str, int]:
+        """See :meth:`Family.main_calls`.
+
+        For each target domain in turn the training step translates and
+        translates back, so that the second domain's generator goes back
+        before it goes forth.
+        """
+        return {
+            f'generators.{domain}': index
+            for index, domain in enumerate(bare(model)._reachable_domains)
+        }
+
+    def judgements(self, model: nn.Module,
+                   scene: Scene) -> dict[str, Tensor]:
+        return {
+            name.replace('generators', 'discriminators'): scene.judged(
+                name.replace('generators', 'discriminators'),
+                scene.made(name, nth))
+            for name, nth in self.main_calls(model).items()
+        }
+
+    def generator_objectives(self, model: nn.Module,
+                             scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.generator_objectives`.
+
+        Per domain: adversarial, cycle and identity, weighted as
+        ``loss_config`` has it.
+        """
+        losses.check_unchanged(self, bare(model), '_get_gen_loss',
+                               question='generator_objectives')
+        terms = super().generator_objectives(model, scene)
+        weights = bare(model).loss_config
+        main = self.main_calls(model)
+        for name, nth in main.items():
+            domain = name.partition('.')[2]
+            other, = set(main) - {name}
+            real = scene.real(f'discriminators.{domain}')
+            back = scene.made(name, 1 - nth, scene.made(other, main[other]))
+            terms[f'cycle_{domain}'] = Objective(
+                weights['cycle_loss_weight'], F.l1_loss(back, real))
+            if weights['id_loss_weight']:
+                terms[f'identity_{domain}'] = Objective(
+                    weights['id_loss_weight'],
+                    F.l1_loss(scene.made(name, 2), real))
+        return terms
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        Of the ResNet: ``down1`` and so on, ``block1`` and so on, ``up1`` and
+        so on, the first convolution and the last left out.
+        """
+        if not inherits(network, 'ResnetGenerator'):
+            return super().feature_points(network)
+        points: dict[str, FeaturePoint] = {}
+        counts = dict.fromkeys(('down', 'block', 'up'), 0)
+        layers = list(network.model)
+        for index, layer in enumerate(layers[1:-1], 1):
+            if inherits(layer, 'ResidualBlockWithDropout'):
+                kind = 'block'
+            else:
+                kind = 'up' if counts['block'] else 'down'
+            counts[kind] += 1
+            points[f'{kind}{counts[kind]}'] = FeaturePoint(f'model.{index}')
+        return points
 
     def state(self, model: nn.Module) -> dict[str, Any]:
         """See :meth:`Family.state`: the image buffers, (n, C, H, W) each."""

@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from mmgancomp.errors import ConfigError
 
 from . import inputs
 from .base import Family, Network, bare, seeded_forward
+from .calls import Scene
 
 __all__ = ['BaseGANFamily', 'draws_dropout']
 
@@ -79,6 +80,13 @@ class BaseGANFamily(Family):
                 and owner.__name__ in self.schedules):
             raise self.not_offered('updates',
                                    f'{owner.__name__}.train_step')
+
+    def judgements(self, model: nn.Module,
+                   scene: Scene) -> dict[str, Tensor]:
+        return {
+            'discriminator':
+            scene.judged('discriminator', scene.made('generator', 0))
+        }
 
     def example_call(
             self,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
 
 from . import losses
-from .base import Family, inherits
+from .base import Family, bare, inherits
+from .calls import FeaturePoint, Objective, Scene
 from .translation import TranslationFamily
 
 
@@ -23,6 +26,58 @@ class Pix2PixFamily(TranslationFamily):
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'Pix2Pix')
+
+    def main_calls(self, model: nn.Module) -> dict[str, int]:
+        """See :meth:`Family.main_calls`: one generator is trained."""
+        return {f'generators.{bare(model)._default_domain}': 0}
+
+    def judgements(self, model: nn.Module,
+                   scene: Scene) -> dict[str, Tensor]:
+        """See :meth:`Family.judgements`: of source and target as one."""
+        (name, nth), = self.main_calls(model).items()
+        judge = name.replace('generators', 'discriminators')
+        pair = torch.cat([scene.given(name, nth), scene.made(name, nth)], 1)
+        return {judge: scene.judged(judge, pair)}
+
+    def generator_objectives(self, model: nn.Module,
+                             scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.generator_objectives`: and L1 to the target."""
+        losses.check_unchanged(self, bare(model), '_get_gen_loss',
+                               question='generator_objectives')
+        (name, nth), = self.main_calls(model).items()
+        made = scene.made(name, nth)
+        pair = scene.real(name.replace('generators', 'discriminators'))
+        target = pair[:, -made.shape[1]:]
+        return {
+            **super().generator_objectives(model, scene), 'pixel':
+            Objective(bare(model).pixel_loss_weight, F.l1_loss(made, target))
+        }
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        ``down1`` is the outermost convolution and ``up1`` the one across
+        from it, before anything is concatenated.
+        """
+        if not inherits(network, 'UnetGenerator'):
+            return super().feature_points(network)
+        points: dict[str, FeaturePoint] = {}
+        block, path, level = network.model, 'model', 1
+        while block is not None:
+            inner = next((i for i, layer in enumerate(block.model)
+                          if isinstance(layer, type(block))), None)
+            ups = [
+                i for i, layer in enumerate(block.model)
+                if any(isinstance(part, nn.ConvTranspose2d)
+                       for part in layer.children())
+            ]
+            points[f'down{level}'] = FeaturePoint(f'{path}.model.0')
+            points[f'up{level}'] = FeaturePoint(f'{path}.model.{ups[0]}')
+            if inner is None:
+                break
+            block, path = block.model[inner], f'{path}.model.{inner}'
+            level += 1
+        return points
 
 
 _PIX2PIX = Pix2PixFamily()

@@ -11,8 +11,10 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
+from .calls import FeaturePoint, Objective, Scene
 from .gan import BaseGANFamily
 from .narrowing import narrow_base, stock_class
+from .points import numbered
 
 _LOSSES: dict[str, losses.AdversarialLoss] = {
     'DCGAN': losses.vanilla,
@@ -65,6 +67,43 @@ class PlainGAN(BaseGANFamily):
         if owner not in _LOSSES:
             raise self.not_offered('adversarial_loss', owner)
         return _LOSSES[owner](logits, for_generator, real)
+
+    def discriminator_objectives(self, model: nn.Module,
+                                 scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.discriminator_objectives`.
+
+        Raises:
+            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+        """
+        if inherits(bare(model), 'WGANGP'):
+            raise self.not_offered('discriminator_objectives',
+                                   "WGANGP's gradient penalty")
+        return super().discriminator_objectives(model, scene)
+
+    def discriminator_penalty(self, model: nn.Module, network: nn.Module,
+                              real: Tensor,
+                              iteration: int) -> Tensor | None:
+        """See :meth:`Family.discriminator_penalty`.
+
+        Raises:
+            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+        """
+        if inherits(bare(model), 'WGANGP'):
+            raise self.not_offered('discriminator_penalty',
+                                   "WGANGP's gradient penalty")
+        return None
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`: of the DCGAN networks.
+
+        ``block1`` and so on are the layers between the first and the last;
+        of the discriminator, all but the last.
+        """
+        for layers in ('upsampling', 'downsamples'):
+            if hasattr(network, layers) and inherits(
+                    network, 'DCGANGenerator', 'DCGANDiscriminator'):
+                return numbered(getattr(network, layers), layers)
+        return super().feature_points(network)
 
 
 _PLAIN = PlainGAN()

@@ -11,8 +11,10 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits
+from .calls import FeaturePoint
 from .gan import BaseGANFamily
 from .narrowing import narrow_base, stock_class
+from .points import by_resolution, numbered
 
 
 class SAGANFamily(BaseGANFamily):
@@ -48,6 +50,38 @@ class SAGANFamily(BaseGANFamily):
                 return size
         # One more halving is in the first block; 4 px are left at the end.
         return 4 * 2**(1 + sum(halvings))
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        ``block1`` and so on; in the generator ``'64px'`` makes that
+        resolution, in the discriminator it takes it (its first block is
+        ``from_rgb``).
+        """
+        attention = ['SelfAttentionBlock']
+        if hasattr(network, 'noise_size'):
+            points = numbered(network.conv_blocks, 'conv_blocks', attention,
+                              'norm_1', 'to_rgb.bn')
+            sizes = [
+                network.input_scale * 2**(index + 1)
+                for index in range(len(points))
+            ]
+            return by_resolution(points, sizes)
+        points = {
+            name if name.startswith('a') else f'block{int(name[5:]) + 1}':
+            point
+            for name, point in numbered(network.conv_blocks, 'conv_blocks',
+                                        attention).items()
+        }
+        size = self.image_size(network)
+        sizes = [size, size // 2]
+        for halves in network.downsample_list:
+            sizes.append(sizes[-1] // (2 if halves else 1))
+        return by_resolution(
+            {
+                'block1': FeaturePoint('from_rgb'),
+                **points
+            }, sizes)
 
 
 _SAGAN = SAGANFamily()

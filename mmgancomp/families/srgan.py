@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,7 +13,9 @@ from mmgancomp.plugins import hookimpl
 
 from . import inputs, losses
 from .base import Family, Network, bare, inherits
+from .calls import Call, FeaturePoint, Objective, Scene
 from .narrowing import narrow_options, stock_class
+from .points import numbered
 
 _VGG_EDGE = 128
 """Image edge that the stock discriminator insists on."""
@@ -32,6 +34,7 @@ class SRGANFamily(Family):
     """
 
     name = 'srgan'
+    discriminator_losses = 2
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'SRGAN') and not inherits(
@@ -68,6 +71,116 @@ class SRGANFamily(Family):
             target_is_real=real or for_generator,
             is_disc=not for_generator)
         return loss * 0.5 if owner == 'ESRGAN' else loss
+
+    def generator_calls(self, before: Sequence[Call],
+                        since: Sequence[Call]) -> list[Call]:
+        """See :meth:`Family.generator_calls`: images serve both turns."""
+        return [*before, *since]
+
+    def discriminator_calls(self,
+                            calls: Sequence[Call]) -> tuple[Call, Call]:
+        """See :meth:`Family.discriminator_calls`.
+
+        Fakes come last; ESRGAN shows them once more before the reals.
+        """
+        return calls[-1], calls[-2]
+
+    def real_images(self, model: nn.Module,
+                    batch: Any) -> dict[str, Tensor]:
+        """See :meth:`Family.real_images`: the targets."""
+        return {
+            'discriminator': bare(model).extract_gt_data(batch['data_samples'])
+        }
+
+    def judgements(self, model: nn.Module,
+                   scene: Scene) -> dict[str, Tensor]:
+        """See :meth:`Family.judgements`."""
+        return {
+            'discriminator':
+            scene.judged('discriminator', scene.made('generator', 0))
+        }
+
+    def generator_objectives(self, model: nn.Module,
+                             scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.generator_objectives`.
+
+        The terms for which the model has a loss: ``pixel``,
+        ``perceptual``, ``style``, and the adversarial one.
+        """
+        model = bare(model)
+        made, target = scene.made('generator', 0), scene.real('discriminator')
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if model.pixel_loss:
+            terms['pixel'] = (model.pixel_loss.loss_weight,
+                              model.pixel_loss(made, target))
+        if model.perceptual_loss:
+            known = model.perceptual_loss
+            for name, weight, value in zip(
+                    ('perceptual', 'style'),
+                    (known.perceptual_weight, known.style_weight),
+                    known(made, target)):
+                if value is not None:
+                    terms[name] = weight, value
+        terms['discriminator'] = (model.gan_loss.loss_weight,
+                                  self._generator_loss(model, scene, made))
+        # MMagic's losses are weighted already.
+        return {
+            name: Objective(weight, value / weight)
+            for name, (weight, value) in terms.items() if weight
+        }
+
+    def _generator_loss(self, model: nn.Module, scene: Scene,
+                        made: Tensor) -> Tensor:
+        fake = scene.judged('discriminator', made)
+        owner = losses.check_unchanged(self, model, 'g_step',
+                                       question='generator_objectives')
+        if owner != 'ESRGAN':
+            return self.adversarial_loss(model, fake, True, False)
+        real = scene.judged_real('discriminator')
+        return (model.gan_loss(fake - real.mean(), True, is_disc=False) +
+                model.gan_loss(real - fake.mean(), False, is_disc=False)) / 2
+
+    def discriminator_loss(self, model: nn.Module, fake: Tensor,
+                           real: Tensor) -> Tensor:
+        """See :meth:`Family.discriminator_loss`: ESRGAN's is relative."""
+        model = bare(model)
+        owner = losses.check_unchanged(self, model, 'd_step_real',
+                                       'd_step_fake',
+                                       question='discriminator_loss')
+        if owner != 'ESRGAN':
+            return super().discriminator_loss(model, fake, real)
+        return (
+            model.gan_loss(
+                real - fake.detach().mean(), True, is_disc=True) +
+            model.gan_loss(
+                fake - real.detach().mean(), False, is_disc=True)) / 2
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        Of a generator ``block1`` and so on, then ``up1`` and so on; of a
+        discriminator ``block1`` and so on, the second convolution of each
+        stage, with the norm after it.
+        """
+        if inherits(network, 'MSRResNet'):
+            points = numbered(network.trunk_net, 'trunk_net')
+            ups = ('upsample1', 'upsample2')
+        elif inherits(network, 'RRDBNet'):
+            points = numbered(network.body, 'body')
+            ups = ('conv_up1', 'conv_up2')
+        elif inherits(network, 'ModifiedVGG'):
+            return {
+                f'block{stage + 1}': FeaturePoint(f'conv{stage}_1',
+                                                  f'bn{stage}_1')
+                for stage in range(5)
+            }
+        else:
+            return super().feature_points(network)
+        found = [path for path in ups if hasattr(network, path)]
+        return points | {
+            f'up{number}': FeaturePoint(path)
+            for number, path in enumerate(found, start=1)
+        }
 
     def updates(self, model: nn.Module, optimizer: str, iterations: int,
                 accumulation: Mapping[str, int]) -> int:

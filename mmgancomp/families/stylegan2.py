@@ -14,6 +14,7 @@ from mmgancomp.plugins import hookimpl
 
 from . import losses
 from .base import Family, bare, inherits, seeded_forward
+from .calls import Call, FeaturePoint
 from .conventions import CostConvention, stylegan2_macs
 from .gan import BaseGANFamily
 from .layers import MaskableWeight, raw_weight_name
@@ -133,6 +134,47 @@ class StyleGAN2Family(BaseGANFamily):
         for wrapper in config.optim_wrapper.values():
             if isinstance(wrapper, dict):
                 wrapper.setdefault('loss_scale', 512.)
+
+    def replayable(self, call: Call) -> bool:
+        """See :meth:`Family.replayable`.
+
+        Path-length regularisation leaves the latents to the generator:
+        another one would draw others.
+        """
+        return call.input is not None
+
+    def discriminator_penalty(self, model: nn.Module, network: nn.Module,
+                              real: Tensor,
+                              iteration: int) -> Tensor | None:
+        """See :meth:`Family.discriminator_penalty`: lazy R1."""
+        model = bare(model)
+        if iteration % model.r1_interval:
+            return None
+        from mmagic.models.losses import r1_gradient_penalty_loss
+        return model.r1_loss_weight * r1_gradient_penalty_loss(
+            network, real, norm_mode=model.norm_mode)
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`.
+
+        ``'64px'`` is, in the generator, the block that makes that
+        resolution, before its ``to_rgb``; in the discriminator the block
+        that takes it, down to ``'4px'``, the convolution before the linear
+        layers.
+        """
+        if inherits(network, 'StyleGAN2Generator'):
+            points = {'4px': FeaturePoint('conv1')}
+            for index in range(1, len(network.convs), 2):
+                size = 4 * 2**(index // 2 + 1)
+                points[f'{size}px'] = FeaturePoint(f'convs.{index}')
+            return points
+        if inherits(network, 'StyleGAN2Discriminator'):
+            size, points = self.image_size(network), {}
+            for index in range(1, len(network.convs)):
+                points[f'{size}px'] = FeaturePoint(f'convs.{index}')
+                size //= 2
+            return {**points, '4px': FeaturePoint('final_conv')}
+        return super().feature_points(network)
 
     def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         """See :meth:`Family.fixed_noise`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from . import inputs, losses
-from .base import Family, Network, bare, seeded_forward
+from .base import Family, Network, bare, inherits, seeded_forward
+from .calls import Call, FeaturePoint
 from .gan import draws_dropout
 from .narrowing import narrow_base, stock_class
+from .points import numbered
 
 __all__ = ['TranslationFamily']
 
@@ -26,6 +28,8 @@ class TranslationFamily(Family):
 
     loss: losses.AdversarialLoss
     """The GAN loss that the model class is known for."""
+
+    discriminator_loss_weight = .5
 
     def networks(self, model: nn.Module) -> dict[str, Network]:
         model = bare(model)
@@ -73,6 +77,20 @@ class TranslationFamily(Family):
         period = model.discriminator_steps * discriminators
         skipped = model.disc_init_steps // period
         return max(0, iterations // period - skipped) // generators
+
+    def generator_calls(self, before: Sequence[Call],
+                        since: Sequence[Call]) -> list[Call]:
+        """See :meth:`Family.generator_calls`: images serve both turns."""
+        return [*before, *since]
+
+    def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
+        """See :meth:`Family.feature_points`: of patch discriminators.
+
+        ``block1`` and so on, the layer that gives the logits left out.
+        """
+        if not inherits(network, 'PatchDiscriminator'):
+            return super().feature_points(network)
+        return numbered(network.model[:-1], 'model')
 
     def example_call(
             self,

@@ -8,7 +8,7 @@ rebuilt from its numbers; the methods it was saved with are not read.
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -100,6 +100,9 @@ def _known(history: type) -> dict[tuple[str, str], Any]:
         ('builtins', 'complex'): complex,
         ('builtins', 'bytearray'): bytearray,
         ('_codecs', 'encode'): _encode,
+        # The milestones of a MultiStepLR. A class of Python, so not handed
+        # out itself.
+        ('collections', 'Counter'): Counter,
         ('numpy', 'ndarray'): _refuse,
         ('numpy', 'dtype'): _dtype,
         ('numpy.core.multiarray', '_reconstruct'): _array,

@@ -80,6 +80,7 @@ class RunContext:
         terms: Loss terms by name; calling one sets its weight. Mechanisms
             add theirs while they prepare.
         validates: Whether the run validates.
+        config: The run's config, where it has one.
         weights_known: Whether the model has the weights that training
             starts with, as far as they don't depend on a seed.
         shape: The parts that the run falls into.
@@ -93,6 +94,7 @@ class RunContext:
     seed: int = 0
     terms: dict[str, Callable[[float], None]] = field(default_factory=dict)
     validates: bool = True
+    config: Any = None
     weights_known: bool = True
     shape: RunShape = RunShape()
     _updates: dict[str, int] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class RunContext:
                          runner.max_iters, seed[0] or 0,
                          getattr(runner.train_loop, 'shape', None))
         context.validates = runner._val_loop is not None
+        context.config = runner.cfg
         return context
 
     @property

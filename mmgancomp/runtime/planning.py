@@ -48,6 +48,7 @@ def context_of(config: Config, model: Any) -> RunContext:
     seed = (config.get('randomness') or {}).get('seed') or 0
     context = RunContext.of(model, wrapper, shape.iterations, seed, shape)
     context.validates = config.get('val_cfg') is not None
+    context.config = config
     return context
 
 

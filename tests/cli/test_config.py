@@ -113,3 +113,10 @@ def test_commands_are_shown_in_the_form_in_which_they_were_given(monkeypatch):
     assert shown == "python tools/test.py 'a b.py'"
     monkeypatch.setattr('sys.argv', ['/bin/mmgancomp'])
     assert common.command_line('test', 'c.py') == 'mmgancomp test c.py'
+
+
+def test_hooks_of_ours_are_left_out_by_none(config):
+    """MMEngine understands a None of its own hooks alone, and fails else."""
+    path = config('default_hooks = dict(sparsity=dict(a=1), timer=None)')
+    read = common.load_config(path, ['default_hooks.sparsity=None'])
+    assert read.default_hooks.to_dict() == dict(timer=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ from mmgancomp.runtime.entries import check_hooks
 from mmgancomp.runtime.record import read_record
 from mmgancomp.sparsity import registry as names
 from mmgancomp.sparsity.settings import OPTIONS
-from tests.support import tiny
+from tests.support import examples, tiny
 from tests.support.pages import (
     PAGES,
     ROOT,
@@ -30,7 +31,6 @@ from tests.support.pages import (
     commands,
     links,
 )
-from tests.support.variants import finished_run
 
 pytestmark = tiny.STOCK_WARNINGS
 
@@ -87,25 +87,6 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
             registry.module_dict.update(modules)
 
 
-def family_of(text: str) -> str:
-    """The tiny config that stands for what an example inherits."""
-    stock = re.search(r"'mmagic::(\w+)/", text)
-    if stock is None:
-        return 'sngan_proj'
-    return {'styleganv2': 'stylegan2'}.get(stock[1], stock[1])
-
-
-def planned_tiny(block: Block, hooks: dict[str, Any], folder: Path,
-                 **more: Any) -> dict[str, Any]:
-    """The plan of an example's hooks with a tiny model of the same kind."""
-    # Enough for every default interval to end.
-    config = tiny.config(family_of(block.text), folder, iterations=10000)
-    if 'ticket=' in block.text:
-        finished_run(config, folder / 'work_dirs' / 'NAME')
-    config.merge_from_dict(dict(default_hooks=hooks, **more))
-    return plan(config)
-
-
 @pytest.mark.parametrize('block', WHOLE, ids=str)
 def test_whole_configs_are_read_and_plan(block, tmp_path):
     path = tmp_path / 'example.py'
@@ -117,9 +98,9 @@ def test_whole_configs_are_read_and_plan(block, tmp_path):
         more['train_cfg'] = dict(config.train_cfg.to_dict(), _delete_=True)
     if 'ema_config' in block.text:
         more['model'] = dict(ema_config=config.model.ema_config.to_dict())
-    document = planned_tiny(
-        block, dict(sparsity=config.default_hooks.sparsity.to_dict()),
-        tmp_path, **more)
+    hooks = dict(sparsity=config.default_hooks.sparsity.to_dict())
+    document = examples.planned(block.text,
+                                dict(more, default_hooks=hooks), tmp_path)
     shown = {row['mechanism'] for row in document['mechanisms']}
     assert shown == {'sparsity', 'lottery'} if 'IMP' in block.text else {
         'sparsity'}
@@ -132,7 +113,8 @@ def test_pieces_of_configs_fit(block, tmp_path, monkeypatch):
     piece = Config.fromstring(block.text, '.py').to_dict()
     hooks = piece.pop('default_hooks', None)
     if hooks is not None:
-        document = planned_tiny(block, hooks, tmp_path)
+        document = examples.planned(block.text, dict(default_hooks=hooks),
+                                    tmp_path)
         shown = {row['mechanism'] for row in document['mechanisms']}
         assert shown == set(hooks)
     stock = load_config(f'mmagic::{tiny.FAMILIES["cyclegan"]}')
@@ -143,7 +125,8 @@ def test_pieces_of_configs_fit(block, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('block', SLIM, ids=str)
 def test_configs_that_narrow_plan(block, tmp_path):
-    base = tiny.config(family_of(block.text), tmp_path, iterations=1000)
+    family = examples.family_of(block.text)
+    base = tiny.config(family, tmp_path, iterations=1000)
     path = tmp_path / 'example.py'
     path.write_text(
         re.sub(r"^_base_ = .*$", f'_base_ = [{base.filename!r}]', block.text,
@@ -277,6 +260,25 @@ def test_every_part_of_masks_is_described(registry):
         assert re.search(rf'^\* (`{name}[`(:]|{name}[ ,:])', text,
                          re.M), f'{registry.name} {name}'
         assert cls.__doc__
+
+
+def test_every_loss_term_is_described_with_its_defaults():
+    from mmgancomp.distillation import LOSS_TERMS
+    text = (ROOT / 'docs' / 'distillation.md').read_text()
+    for name, kind in LOSS_TERMS.module_dict.items():
+        if not kind.__module__.startswith('mmgancomp.'):
+            continue
+        weight = inspect.signature(kind).parameters['loss_weight'].default
+        places = ' or '.join(place[0].upper() for place in kind.places)
+        assert f'| `{name}` | {places} | {weight} |' in text, name
+        assert re.search(rf'^\* `{name}\(', text, re.M), name
+
+
+def test_every_option_of_a_teacher_is_described():
+    from mmgancomp.distillation import hook, settings
+    text = (ROOT / 'docs' / 'distillation.md').read_text()
+    for option in (*settings.TEACHER, *hook.OPTIONS):
+        assert re.search(rf'^\| `{option}` \|', text, re.M), option
 
 
 def test_every_option_is_described():

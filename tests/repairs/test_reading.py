@@ -10,7 +10,7 @@ import pickle
 import sys
 import threading
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -41,6 +41,7 @@ def _training_checkpoint():
         optimizer=dict(
             state={0: dict(step=torch.tensor(3.), dtype=torch.float16)},
             shape=torch.Size([2, 3]),
+            milestones=Counter([5, 9, 9]),
             device=torch.device('cpu')))
 
 

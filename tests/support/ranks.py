@@ -17,9 +17,19 @@ from tests.support.cells import UPDATES
 __all__ = ['start', 'results']
 
 
-def start(cases: list[Any], folder: Path,
+def start(cases: list[Any],
+          folder: Path,
+          module: str = 'tests.support.ranks',
           updates: int = UPDATES) -> list[subprocess.Popen]:
-    """Start two processes that train the cases one after the other."""
+    """Start two processes that train the cases one after the other.
+
+    Args:
+        cases: Data classes.
+        folder: For ``cases.json``, ``faults.json`` and the work folders.
+        module: What the processes run; it is given the folder and the
+            number of updates.
+        updates: Iterations of a run.
+    """
     (folder / 'cases.json').write_text(json.dumps([asdict(c) for c in cases]))
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
@@ -39,7 +49,7 @@ def start(cases: list[Any], folder: Path,
         with (folder / f'rank{rank}.log').open('w') as log:
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, '-m', 'tests.support.ranks',
+                    [sys.executable, '-m', module,
                      str(folder), str(updates)],
                     env=environment,
                     stdout=log,

@@ -39,10 +39,15 @@ class Variant:
         return self.name
 
     def options(self, run: Path) -> list[str]:
-        """The words, with ``$RUN`` and ``$N`` as a shell puts them in."""
+        """The words, with ``$RUN`` and the like as a shell puts them in."""
+        short = {
+            '$RUN': str(run),
+            '$N': 'default_hooks.sparsity.networks',
+            '$D': 'default_hooks.distillation',
+            '$S': 'default_hooks.stages.stages'
+        }
         return shlex.split(
-            self.words.replace('$RUN', str(run)).replace(
-                '$N', 'default_hooks.sparsity.networks'))
+            re.sub(r'\$[A-Z]+', lambda name: short[name[0]], self.words))
 
 
 def variants(page: Path) -> list[Variant]:

@@ -1,0 +1,71 @@
+"""Self-supervised compression on digits, beside AGP, frozen D, output L1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .arms import Arm
+
+__all__ = ['ARMS', 'CHECKS', 'PAIRS', 'SEEDS', 'TITLE', 'rows']
+
+TITLE = 'The same scores on digits (Self-Supervised GAN Compression)'
+SEEDS = (0, 1, 2)
+DENSE = 'configs/demo/sngan-proj_digits-16x16.py'
+PRUNED = ('configs/self_supervised/'
+          'self-supervised-90_sngan-proj_digits-16x16.py')
+HOOK = 'default_hooks.distillation'
+SAME = f'{HOOK}.generator.same'
+_LAYERS = dict(include=['*conv*.weight', 'noise2feat.*'])
+_KINDS: dict[str, dict[str, Any]] = {
+    'plain AGP': {HOOK: None},
+    'consistency': {},
+    'consistency, floor 0.01': {f'{SAME}.floor': 0.01},
+    'consistency, D frozen': {f'{HOOK}.student_discriminator': 'frozen'},
+    'consistency and stock loss': {f'{SAME}.replace_stock': False},
+    'AGP + output L1': {
+        f'{HOOK}.generator': dict(_delete_=True, image=dict(
+            type='mmgancomp.OutputL1Loss', loss_weight=10.))
+    }
+}
+
+
+def _options(folder: Callable[[str], Path], percent: int,
+             kind: dict[str, Any]) -> dict[str, Any]:
+    dense = str(folder('dense') / 'iter_1500.pth')
+    networks = 'default_hooks.sparsity.networks.generator'
+    options = {'load_from': dense,
+               f'{networks}.density': 1 - percent / 100,
+               f'{networks}.layers': _LAYERS}
+    if HOOK not in kind:
+        options[f'{HOOK}.teacher.checkpoint'] = dense
+    return {**options, **kind}
+
+
+ARMS = [
+    Arm('dense', DENSE),
+    *(Arm(f'{percent} %, {name}', PRUNED,
+          lambda folder, percent=percent, kind=kind: _options(
+              folder, percent, kind), ['dense'])
+      for percent in (80, 90) for name, kind in _KINDS.items()),
+]
+
+
+def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
+    """Row of the table → seed → model."""
+    return {arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
+            for arm in ARMS}
+
+
+PAIRS = [(f'{percent} %, {name}', f'{percent} %, plain AGP')
+         for percent in (80, 90) for name in _KINDS if name != 'plain AGP']
+"""(row, control): the difference of each seed's pair is reported."""
+
+CHECKS = [
+    *(((f'{percent} %, consistency, D frozen', ), f'{percent} %, consistency',
+       2.5, f'a frozen discriminator ruins it at {percent} %')
+      for percent in (80, 90)),
+    (('90 %, plain AGP', ), '90 %, AGP + output L1', 1.5,
+     'output L1 beats plain AGP at 90 %, same updates'),
+]

@@ -1,0 +1,288 @@
+"""Build a teacher from a config and a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmgancomp import families
+from mmgancomp.errors import ConfigError, closest
+from mmgancomp.families.base import Family, Network
+from mmgancomp.runtime import rng
+from mmgancomp.runtime.context import RunContext
+
+from .teacher import Teacher
+
+__all__ = ['SNAPSHOT', 'LoadedTeacher']
+
+SNAPSHOT = 'snapshot:'
+
+
+class LoadedTeacher:
+    """One teacher of a run: what it is made of, and when it is ready.
+
+    Args:
+        name: Its name.
+        options: What the config says about it, checked for unknown keys.
+        key: Its config key.
+        context: The run.
+
+    Attributes:
+        teacher: The networks. Their weights are right once
+            :attr:`ready` is true.
+        ready: Whether the checkpoint has been read.
+
+    Raises:
+        ConfigError: If it cannot be built, or is no twin of the student.
+    """
+
+    def __init__(self, name: str, options: dict[str, Any], key: str,
+                 context: RunContext) -> None:
+        self.name, self.key = name, key
+        self.checkpoint = options['checkpoint']
+        self.ema = options.get('ema')
+        self.ready = False
+        self._digest = ''
+        config = _config(options.get('config'), key, context)
+        # Building draws initial weights; the run must draw the same numbers
+        # with and without a teacher.
+        with rng.isolated():
+            self._model = _build(config, key, options.get('config'))
+        self.family = families.of(self._model)
+        self._check_twin(context)
+        self.twins = self.family.networks(self._model)
+        if self.ema and all(n.ema is None for n in self.twins.values()):
+            raise ConfigError.at(
+                f'{key}.ema', True, 'the teacher keeps no EMA of its '
+                'generators; leave ema out')
+        self.teacher = Teacher(
+            name, {
+                twin: self._chosen(network)
+                for twin, network in self.twins.items()
+            })
+        self._snapshots = (
+            Path(context.config.work_dir) / 'snapshots'
+            if context.config is not None and context.config.get('work_dir')
+            else None)
+        if self.source() == 'file':
+            self.load()
+
+    def _chosen(self, network: Network) -> nn.Module:
+        if network.ema is None or self.ema is False:
+            return network.module
+        return network.ema
+
+    def source(self) -> str:
+        """``'snapshot'``, ``'address'`` or ``'file'``."""
+        if self.checkpoint.startswith(SNAPSHOT):
+            return 'snapshot'
+        return 'address' if '://' in self.checkpoint else 'file'
+
+    def needs(self, names: Iterable[str]) -> None:
+        """Keep these networks alone, the rest gives its memory back."""
+        self.teacher.keep(names)
+        if self.ready:
+            del self._model, self.twins
+
+    # -- is it a twin ----------------------------------------------------
+
+    def _check_twin(self, context: RunContext) -> None:
+        model, family = context.model, context.family
+        if self.family.name != family.name:
+            raise ConfigError.at(
+                f'{self.key}.config', type(self._model).__name__,
+                f'the teacher is of family {self.family.name!r} and the '
+                f'student, {type(model).__name__}, of {family.name!r}; a '
+                'teacher must be of the same family')
+        twins = self.family.networks(self._model)
+        for name, network in context.networks.items():
+            if name not in twins:
+                raise ConfigError.at(
+                    f'{self.key}.config', type(self._model).__name__,
+                    f'the teacher has no {name}, which the student has; '
+                    f'{closest(name, twins)}')
+            _check_inputs(family, name, network.module, twins[name].module,
+                          f'{self.key}.config')
+
+    # -- weights ---------------------------------------------------------
+
+    def available(self) -> bool:
+        """Whether the weights can be read now."""
+        path = self.path() if self.source() == 'snapshot' else None
+        return self.source() != 'snapshot' or bool(path and path.is_file())
+
+    def path(self) -> Path | None:
+        """The snapshot's file; None without a work folder."""
+        name = self.checkpoint.removeprefix(SNAPSHOT)
+        return self._snapshots and self._snapshots / f'{name}.pth'
+
+    def load(self) -> None:
+        """Read the checkpoint.
+
+        Raises:
+            ConfigError: If it cannot be read or is of another model.
+        """
+        state = self._read()
+        key = f'{self.key}.checkpoint'
+        own = self._model.state_dict()
+        state = {k.removeprefix('module.'): v for k, v in state.items()}
+        for entry, value in own.items():
+            found = state.get(entry, value)
+            if self._taught(entry) and found.shape != value.shape:
+                raise ConfigError.at(key, self.checkpoint,
+                                     self._misfit(entry, value, found))
+        keep = {k: v for k, v in state.items() if k not in own
+                or own[k].shape == v.shape}
+        # Through the model, so that each class may convert older names.
+        missing = self._model.load_state_dict(keep, strict=False).missing_keys
+        for entry in missing:
+            if self._taught(entry):
+                raise ConfigError.at(key, self.checkpoint,
+                                     self._misfit(entry, own[entry], None))
+        self.teacher.freeze()
+        self._digest = self.teacher.digest()
+        self.ready = True
+
+    def _taught(self, entry: str) -> bool:
+        """Whether an entry of the state belongs to a network in use."""
+        return any(
+            entry.startswith(_prefix(self._model, module))
+            for module in self.teacher.networks.values())
+
+    def _misfit(self, entry: str, value: Any, found: Any) -> str:
+        here = tuple(value.shape)
+        what = 'missing' if found is None else str(tuple(found.shape))
+        hint = ('; write ema=False to take the generator itself'
+                if found is None and '_ema.' in entry else '')
+        return (f'it is of another model than {self.key}.config: {entry} is '
+                f'{what} there and {here} here{hint}')
+
+    def _read(self) -> dict[str, Any]:
+        from mmengine.runner.checkpoint import CheckpointLoader
+
+        from mmgancomp.repairs.reading import CheckpointError, read_checkpoint
+        key = f'{self.key}.checkpoint'
+        path: Any = os.path.expanduser(self.checkpoint)
+        if self.source() == 'snapshot':
+            path = self.path()
+            if path is None or not path.is_file():
+                known = [] if path is None else sorted(
+                    file.stem for file in path.parent.glob('*.pth'))
+                raise ConfigError.at(
+                    key, self.checkpoint,
+                    'this run has made no such snapshot by the time that a '
+                    'term needs it; '
+                    f'{closest(self.checkpoint[len(SNAPSHOT):], known)}')
+        elif self.source() == 'file' and not os.path.isfile(path):
+            raise ConfigError.at(
+                key, self.checkpoint, 'there is no such file (looked for '
+                f'{os.path.abspath(path)})')
+        try:
+            content = (
+                CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
+                if self.source() == 'address' else read_checkpoint(
+                    path, map_location='cpu'))
+        except (CheckpointError, OSError) as error:
+            reason = str(error).removeprefix(f'{path}: ')
+            raise ConfigError.at(
+                key, self.checkpoint,
+                f'name a checkpoint; this {reason}') from error
+        state = content.get('state_dict', content) if isinstance(
+            content, dict) else {}
+        if not state:
+            raise ConfigError.at(key, self.checkpoint,
+                                 'holds no weights; name a checkpoint')
+        return state
+
+    def identity(self) -> str:
+        """What a resumed run must share: the weights themselves."""
+        return (self.checkpoint if self.source() == 'snapshot' else
+                self._digest)
+
+
+def _prefix(model: nn.Module, module: nn.Module) -> str:
+    return next(f'{path}.' for path, found in model.named_modules()
+                if found is module)
+
+
+def _config(given: Any, key: str, context: RunContext) -> Any:
+    from mmengine.config import Config
+    key = f'{key}.config'
+    if given is None:
+        if context.config is None or context.config.get('model') is None:
+            raise ConfigError.at(key, None, "write the teacher's config")
+        return context.config
+    if isinstance(given, dict):
+        config = Config(given) if 'model' in given else Config(
+            dict(model=given))
+    elif not isinstance(given, str):
+        raise ConfigError.at(
+            key, given, "write a config file, 'mmagic::…', or a dict with "
+            'the model')
+    else:
+        try:
+            # A `_base_` may lie in an installed package.
+            config = (
+                Config.fromstring(f'_base_ = {given!r}\n', '.py')
+                if '::' in given else Config.fromfile(
+                    os.path.expanduser(given)))
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [''])[0]
+            raise ConfigError.at(
+                key, given, 'cannot be read as a config '
+                f'({type(error).__name__}: {reason})') from error
+    if config.get('model') is None:
+        raise ConfigError.at(key, given, 'this config has no model')
+    return config
+
+
+def _build(config: Any, key: str, given: Any) -> nn.Module:
+    from mmengine.registry import DefaultScope
+
+    from mmgancomp.registry import MODELS
+    settings = config.model.copy()
+    if config.get('data_preprocessor') is not None:
+        settings.setdefault('data_preprocessor', config.data_preprocessor)
+    try:
+        with DefaultScope.overwrite_default_scope(
+                config.get('default_scope') or 'mmagic'):
+            return MODELS.build(settings)
+    except ConfigError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [''])[0]
+        raise ConfigError.at(
+            f'{key}.config', given, 'its model cannot be built '
+            f'({type(error).__name__}: {reason})') from error
+
+
+def _check_inputs(family: Family, name: str, student: nn.Module,
+                  teacher: nn.Module, key: str) -> None:
+    """Can the teacher be called with what the student is called with?"""
+    ours, theirs = (_takes(family, n) for n in (student, teacher))
+    for what in dict.fromkeys([*ours, *theirs]):
+        if ours.get(what) != theirs.get(what):
+            raise ConfigError.at(
+                key, type(teacher).__name__,
+                f"the teacher's {name} takes {what} {theirs.get(what)} and "
+                f"the student's {ours.get(what)}; a teacher must take what "
+                'the student takes')
+
+
+def _takes(family: Family, network: nn.Module) -> dict[str, Any]:
+    args, kwargs = family.example_call(network, 2,
+                                       torch.Generator().manual_seed(0))
+    found: dict[str, Any] = {
+        'inputs of shape': tuple(args[0].shape[1:]),
+        **{f'{k} of shape': tuple(v.shape[1:])
+           for k, v in kwargs.items() if hasattr(v, 'shape')}
+    }
+    classes = getattr(network, 'num_classes', None)
+    if classes:
+        found['classes'] = classes
+    return found

@@ -1,0 +1,14 @@
+"""The loss terms, one idea to a module."""
+
+from .adversarial import TeacherAdversarialLoss
+from .consistency import NormalisedConsistencyLoss
+from .features import FeatureL1Loss
+from .guided import TeacherGeneratedLoss
+from .logits import DiscriminatorKDLoss, DiscriminatorOutputLoss
+from .output import OutputL1Loss
+
+__all__ = [
+    'DiscriminatorKDLoss', 'DiscriminatorOutputLoss', 'FeatureL1Loss',
+    'NormalisedConsistencyLoss', 'OutputL1Loss', 'TeacherAdversarialLoss',
+    'TeacherGeneratedLoss'
+]
