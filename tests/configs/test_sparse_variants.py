@@ -69,8 +69,8 @@ def test_variant(path, variant, run):
                if f'.{role}.' in word]
         wanted = {key.rpartition('.')[2]: value for key, value in own}
         for row in rows:
-            assert row['schedule'] == wanted.get(
-                'type', before[role][0]['schedule'])
+            assert row['schedule'] == wanted.get('type', wanted.get(
+                'schedule', before[role][0]['schedule']))
             density = float(wanted.get('density', before[role][0]['density']))
             by_chance = 'bernoulli' in variant.words
             assert row['kept'] / row['maskable'] == pytest.approx(
