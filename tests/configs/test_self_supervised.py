@@ -47,7 +47,8 @@ def small(config, folder):
     if hook is not None and own and 'generator.pth' not in own:
         assert own == hook.teacher.checkpoint
     taught.teach(config, folder)
-    if own and not Path(own).is_file():
+    # Whatever this checkout has trained before.
+    if own and not Path(own).is_absolute():
         config.load_from = str(folder / 'own.pth')
     return config
 
