@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -50,7 +51,7 @@ class Binding:
         }
 
 
-class LossTerm(nn.Module):
+class LossTerm(nn.Module, ABC):
     """A term that a teacher adds to a loss of the student.
 
     A subclass is registered in
@@ -103,9 +104,9 @@ class LossTerm(nn.Module):
         """
         self.teacher = binding.teacher
 
+    @abstractmethod
     def forward(self, step: Step) -> Tensor:
         """The term's value, a scalar, before it is weighted."""
-        raise NotImplementedError
 
     def counts_at(self, update: int) -> bool:
         """Whether the term counts once ``update`` updates have been made."""

@@ -7,7 +7,7 @@ one of its networks, is the argument of every question.
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from .layers import MaskableWeight, convolution_weights, linear_weights
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
 
 
-class NotOffered(MMGanCompError, NotImplementedError):
+class NotOffered(MMGanCompError):
     """A family does not answer a question that something needs answered."""
 
 
@@ -49,7 +49,7 @@ class Network:
     ema: nn.Module | None = None
 
 
-class Family(TeachingQuestions, ABC):
+class Family(TeachingQuestions):
     """What one kind of GAN is like.
 
     A plugin returns instances of subclasses from the hook

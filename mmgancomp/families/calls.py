@@ -6,6 +6,7 @@ what they mean. Nothing here names a model or runs one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -109,7 +110,7 @@ class Scene(Protocol):
         """The real images that a discriminator was shown."""
 
 
-class TeachingQuestions:
+class TeachingQuestions(ABC):
     """The questions about a model's training step, part of a family."""
 
     discriminator_loss_weight = 1.
@@ -242,15 +243,15 @@ class TeachingQuestions:
 
     # What a family has anyway.
 
+    @abstractmethod
     def networks(self, model: nn.Module) -> Mapping[str, Any]:
         """See :meth:`Family.networks`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:
         """See :meth:`Family.adversarial_loss`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def not_offered(self, method: str, about: str = '') -> NotOffered:
         """See :meth:`Family.not_offered`."""
-        raise NotImplementedError
