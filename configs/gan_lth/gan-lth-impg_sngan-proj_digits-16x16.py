@@ -1,5 +1,5 @@
 # Lottery tickets on handwritten digits, offline: five rounds of 500
-# iterations, about six CPU-minutes.
+# iterations, a few CPU-minutes.
 _base_ = '../demo/sngan-proj_digits-16x16.py'
 
 max_iters = 500

@@ -125,7 +125,7 @@ class LotteryTicketLoop(IterBasedTrainLoop):
 
     def state_dict(self) -> dict[str, Any]:
         # What a round is made of lies in snapshots, masks and the record.
-        return {'round': self.rounds.at(self._iter)[0]}
+        return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to take back: the iteration says where the run is."""

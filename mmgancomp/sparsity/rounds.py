@@ -13,6 +13,8 @@ from mmgancomp.runtime.context import ROLES, Part, RunContext, RunShape
 from mmgancomp.runtime.snapshots import Snapshots
 from mmgancomp.runtime.times import resolve_time
 
+from .hook import SparsityHook
+
 __all__ = ['Rounds']
 
 KEY = 'train_cfg'
@@ -140,16 +142,15 @@ class Rounds:
                 'these networks would go back to different iterations, '
                 f'{sorted(starts)}; name one late snapshot for all, or '
                 "'dense_final' or 'keep' for the others")
-        for hook in hooks:
-            name = getattr(hook, 'brings_values', lambda: None)()
-            if name is not None:
-                raise ConfigError.at(
-                    'default_hooks.sparsity.networks', name,
-                    'its ticket would bring its values, but a lottery ticket '
-                    f'run puts {name} back to {self.sources[name]!r}; leave '
-                    'values out, or train with the ticket without rounds')
-        pruned = any(getattr(hook, 'prunes_by_rounds', bool)()
-                     for hook in hooks)
+        masks = next((h for h in hooks if isinstance(h, SparsityHook)), None)
+        name = masks.brings_values() if masks else None
+        if name is not None:
+            raise ConfigError.at(
+                'default_hooks.sparsity.networks', name,
+                'its ticket would bring its values, but a lottery ticket '
+                f'run puts {name} back to {self.sources[name]!r}; leave '
+                'values out, or train with the ticket without rounds')
+        pruned = masks is not None and masks.prunes_by_rounds()
         if not pruned and (self.dense is None or self.count > 1):
             raise ConfigError.at(
                 'default_hooks.sparsity', None,
