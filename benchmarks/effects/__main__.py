@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import t as student
+
 from mmgancomp.files import write_whole
 
 from .arms import ROOT, train_all, work_folder
@@ -29,8 +31,6 @@ LONG = ('teacher_dgl', 'teacher_self_supervised')
 RESULTS = ROOT / 'benchmarks' / 'results'
 METRICS = {'digits-FID': 'digits-fid/fid',
            'agreement': 'digits-fid/agreement'}
-# Two-sided 95 % points of Student's t, by degrees of freedom.
-_T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36}
 
 
 def main() -> int:
@@ -135,7 +135,7 @@ def _spread(found: Sequence[float]) -> str:
     mean = statistics.mean(found)
     if len(found) < 2:
         return f'{mean:.2f}'
-    half = (_T[len(found) - 1] * statistics.stdev(found)
+    half = (student.ppf(.975, len(found) - 1) * statistics.stdev(found)
             / math.sqrt(len(found)))
     return f'{mean:.2f} [{mean - half:.2f}, {mean + half:.2f}]'
 
