@@ -99,9 +99,10 @@ def _train(arm: Arm, seed: int, out: Path,
                                + '\n'.join(tail))
         marker.write_text(text)
     models = read_record(own)['models']
-    print(f'  {arm.name}, seed {seed}: '
-          + ', '.join(f'{m["metrics"].get("digits-fid/fid", 0):.2f}'
-                      for m in models), flush=True)
+    print(f'  {arm.name}, seed {seed}: ' + '; '.join(
+        ', '.join(f'{key} {value:.3g}'
+                  for key, value in model['metrics'].items())
+        for model in models), flush=True)
     return models
 
 

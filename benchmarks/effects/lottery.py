@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .arms import Arm
+from .checks import ratio
+from .study import Study
 
-__all__ = ['ARMS', 'CHECKS', 'SEEDS', 'TITLE', 'rows']
+__all__ = ['STUDY']
 
-TITLE = 'Lottery tickets on digits (GAN-LTH), 95 % sparse'
-SEEDS = (0, 1, 2)
 BASE = 'configs/demo/sngan-proj_digits-16x16.py'
 ITERATIONS = 400
 DENSITY = 0.05
@@ -92,9 +92,11 @@ def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
     return found
 
 
-CHECKS = [
-    # (worse, better, least ratio of the means, what it says)
-    (('random, same layers, draw 0', 'random, same layers, draw 1'),
-     'ticket (IMP, 3 rounds)', 1.5,
-     'a ticket beats a random mask with the same layer densities'),
-]
+STUDY = Study(
+    'Lottery tickets on digits (GAN-LTH), 95 % sparse',
+    ARMS, [
+        ratio(('random, same layers, draw 0', 'random, same layers, draw 1'),
+              'ticket (IMP, 3 rounds)', 1.5,
+              'a ticket beats a random mask with the same layer densities')
+    ],
+    rows=rows)

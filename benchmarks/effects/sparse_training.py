@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .arms import Arm
+from .checks import ratio
+from .study import Study
 
-__all__ = ['ARMS', 'CHECKS', 'SEEDS', 'TITLE', 'rows']
+__all__ = ['STUDY']
 
-TITLE = 'Sparse training from scratch on digits (STU-GAN)'
-SEEDS = (0, 1, 2)
 BASE = 'configs/demo/sngan-proj_digits-16x16.py'
 
 _LAYERS = dict(include=['*conv*.weight', 'noise2feat.*'])
@@ -70,15 +70,7 @@ ARMS = [
 ]
 
 
-def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
-    """Row of the table → seed → model."""
-    return {
-        arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
-        for arm in ARMS
-    }
-
-
-CHECKS = [
-    (('95 %, static', ), '95 %, gradient growth', 1.2,
-     'moving masks beat a static one at 95 %, layers of equal density'),
-]
+STUDY = Study('Sparse training from scratch on digits (STU-GAN)', ARMS, [
+    ratio(('95 %, static', ), '95 %, gradient growth', 1.2,
+          'moving masks beat a static one at 95 %, layers of equal density')
+])

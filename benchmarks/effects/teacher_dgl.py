@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from .arms import Arm
+from .checks import ratio, rise
 from .scores import teacher_score
+from .study import DIGITS, Metric, Study
 
-__all__ = ['ARMS', 'CHECKS', 'METRICS', 'PAIRS', 'RISES', 'SEEDS', 'TITLE',
-           'measure', 'rows']
+__all__ = ['STUDY']
 
-TITLE = 'A second judge on digits (DGL-GAN)'
-SEEDS = (0, 1, 2, 3, 4)
-METRICS = {'digits-FID': 'digits-fid/fid',
-           'agreement': 'digits-fid/agreement',
-           'teacher score': 'teacher score'}
 DENSE = 'configs/demo/sngan-proj_digits-16x16.py'
 FIRST = 'configs/dgl_gan/dgl-gan-w2-stage1_sngan-proj_digits-16x16.py'
 SECOND = 'configs/dgl_gan/dgl-gan-w2-stage2_sngan-proj_digits-16x16.py'
@@ -86,29 +82,22 @@ ARMS = [
 ]
 
 
-def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
-    """Row of the table → seed → model."""
-    return {arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
-            for arm in ARMS}
-
-
 def measure(row: str, folder: Folder) -> dict[str, float]:
     """The teacher's mean score of the images of a finished run."""
     return {'teacher score': teacher_score(folder(row), folder('dense'))}
 
 
-PAIRS = [(f'{student}, λ = {weight:g}', f'{student}, λ = 0')
-         for student in STUDENTS for weight in WEIGHTS[1:]]
-"""(row, control): the difference of each seed's pair is reported."""
-
-RISES = [
-    (f'{student}, λ = 1', f'{student}, λ = 0', 'teacher score',
-     f'the teacher likes the images better with λ = 1 in every pair, '
-     f'{student}') for student in STUDENTS
-]
-"""(row, control, metric, what it says): above 0 in every pair."""
-
-CHECKS = [
-    (('half, single fixed D', ), 'half, λ = 0', 5,
-     'without a discriminator of its own the student diverges'),
-]
+STUDY = Study(
+    'A second judge on digits (DGL-GAN)',
+    ARMS, [
+        *(rise(f'{student}, λ = 1', f'{student}, λ = 0', 'teacher score',
+               'the teacher likes the images better with λ = 1 in every '
+               f'pair, {student}') for student in STUDENTS),
+        ratio(('half, single fixed D', ), 'half, λ = 0', 5,
+              'without a discriminator of its own the student diverges')
+    ],
+    seeds=(0, 1, 2, 3, 4),
+    metrics={**DIGITS, 'teacher score': Metric(['teacher score'])},
+    measure=measure,
+    pairs=[(f'{student}, λ = {weight:g}', f'{student}, λ = 0')
+           for student in STUDENTS for weight in WEIGHTS[1:]])

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .arms import Arm
+from .checks import ratio
+from .study import Study
 
-__all__ = ['ARMS', 'CHECKS', 'PAIRS', 'SEEDS', 'TITLE', 'rows']
+__all__ = ['STUDY']
 
-TITLE = 'The same scores on digits (Self-Supervised GAN Compression)'
-SEEDS = (0, 1, 2)
 DENSE = 'configs/demo/sngan-proj_digits-16x16.py'
 PRUNED = ('configs/self_supervised/'
           'self-supervised-90_sngan-proj_digits-16x16.py')
@@ -52,20 +52,15 @@ ARMS = [
 ]
 
 
-def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
-    """Row of the table → seed → model."""
-    return {arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
-            for arm in ARMS}
-
-
-PAIRS = [(f'{percent} %, {name}', f'{percent} %, plain AGP')
-         for percent in (80, 90) for name in _KINDS if name != 'plain AGP']
-"""(row, control): the difference of each seed's pair is reported."""
-
-CHECKS = [
-    *(((f'{percent} %, consistency, D frozen', ), f'{percent} %, consistency',
-       2.5, f'a frozen discriminator ruins it at {percent} %')
-      for percent in (80, 90)),
-    (('90 %, plain AGP', ), '90 %, AGP + output L1', 1.5,
-     'output L1 beats plain AGP at 90 %, same updates'),
-]
+STUDY = Study(
+    'The same scores on digits (Self-Supervised GAN Compression)',
+    ARMS, [
+        *(ratio((f'{percent} %, consistency, D frozen', ),
+                f'{percent} %, consistency', 2.5,
+                f'a frozen discriminator ruins it at {percent} %')
+          for percent in (80, 90)),
+        ratio(('90 %, plain AGP', ), '90 %, AGP + output L1', 1.5,
+              'output L1 beats plain AGP at 90 %, same updates')
+    ],
+    pairs=[(f'{percent} %, {name}', f'{percent} %, plain AGP')
+           for percent in (80, 90) for name in _KINDS if name != 'plain AGP'])

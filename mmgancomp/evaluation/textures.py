@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmagic.evaluation.metrics.base_sample_wise_metric import (
@@ -17,8 +18,10 @@ from mmgancomp.images import PHOTOS, check_choice, photo_area
 from mmgancomp.registry import METRICS
 
 from .features import reproducible
+from .frechet import Moments, frechet_distance
 
 _STEPS, _BATCH, _SIZE = 150, 32, 32
+_REAL_CROPS = 1000
 
 
 class TextureNetwork(nn.Sequential):
@@ -35,6 +38,13 @@ class TextureNetwork(nn.Sequential):
             nn.Conv2d(32, 16, 3, padding=1), nn.ReLU(),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(),
             nn.Linear(16, len(PHOTOS)))
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> np.ndarray:
+        """What the last layer decides by, (N, 16)."""
+        for layer in list(self)[:-1]:
+            images = layer(images)
+        return images.numpy()
 
 
 @cache
@@ -64,13 +74,36 @@ def _crop(area: Tensor, generator: torch.Generator) -> Tensor:
     return area[row:row + _SIZE, column:column + _SIZE]
 
 
+@cache
+def real_features(photo: str) -> np.ndarray:
+    """Features of 1,000 crops of a photograph's training area, (1000, 16)."""
+    generator = torch.Generator().manual_seed(0)
+    area = torch.from_numpy(photo_area(photo, 'train'))
+    crops = [_crop(area, generator) for _ in range(_REAL_CROPS)]
+    return texture_network().features(torch.stack(crops)[:, None])
+
+
+def texture_distance(features: np.ndarray, photo: str) -> float:
+    """How far features (N, 16) are from those of a photograph's real crops.
+
+    ``100 * Fréchet / trace(Cov)`` with the covariance of all photographs'
+    real crops together, so that the textures themselves are far apart.
+    """
+    pooled = Moments.of(np.concatenate([real_features(p) for p in PHOTOS]))
+    distance = frechet_distance(
+        Moments.of(features), Moments.of(real_features(photo)))
+    return 100 * distance / float(np.trace(pooled.cov))
+
+
 @METRICS.register_module()
 class TextureShare(BaseSampleWiseMetric):
-    """How many translated crops are taken for the texture they should be.
+    """Whether translated crops look like the texture they should be.
 
     In the log, per domain: ``<domain>``, the share in 0-1 of the images
-    ``fake_<domain>`` that a classifier of brick and gravel calls right.
-    It takes all crops that were never seen for what they are.
+    ``fake_<domain>`` that a classifier of brick and gravel calls right, and
+    ``<domain>_fd``, the distance of their features to those of real crops,
+    see :func:`texture_distance` (absent for a single image). The classifier
+    takes all crops that it never saw for what they are.
 
     Args:
         photos: The photograph behind each domain that the model makes.
@@ -103,19 +136,28 @@ class TextureShare(BaseSampleWiseMetric):
                     raise ConfigError.at(
                         f'photos.{domain}', photo,
                         f'the model gives no {key}; {closest(key, sample)}')
-                found[domain] = _name(sample[key]) == photo
+                found[domain] = texture_network().features(
+                    _grey(sample[key]))[0]
             self.results.append(found)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Share of right names per domain."""
-        return {
-            domain: sum(found[domain] for found in results) / len(results)
-            for domain in self.photos
-        }
+        """Share of right names and distance, per domain."""
+        scores = {}
+        for domain, photo in self.photos.items():
+            found = np.stack([result[domain] for result in results])
+            scores[domain] = float((_guesses(found) == photo).mean())
+            if len(found) > 1:
+                scores[f'{domain}_fd'] = texture_distance(found, photo)
+        return scores
 
 
-def _name(image: Tensor) -> str:
-    """What a (C, H, W) image looks like."""
-    grey = image.detach().float().cpu().mean(0)[None, None]
-    with torch.no_grad():
-        return PHOTOS[int(texture_network()(grey).argmax())]
+def _grey(image: Tensor) -> Tensor:
+    """A (C, H, W) image as a batch of one grey one."""
+    return image.detach().float().cpu().mean(0)[None, None]
+
+
+@torch.no_grad()
+def _guesses(features: np.ndarray) -> np.ndarray:
+    """What images with these features look like."""
+    scores = texture_network()[-1](torch.from_numpy(features))
+    return np.array(PHOTOS)[scores.argmax(1).numpy()]

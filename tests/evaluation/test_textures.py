@@ -51,8 +51,28 @@ def shares(brick, gravel):
 
 def test_names_held_out_textures():
     brick, gravel = held_out('brick'), held_out('gravel')
-    assert shares(brick, gravel) == dict(photo=1, mask=1)
-    assert shares(gravel, brick) == dict(photo=0, mask=0)
+    right, wrong = shares(brick, gravel), shares(gravel, brick)
+    assert (right['photo'], right['mask']) == (1, 1)
+    assert (wrong['photo'], wrong['mask']) == (0, 0)
+    # Held-out crops are near to real ones, the other texture is far away.
+    assert max(right['photo_fd'], right['mask_fd']) < 5
+    assert min(wrong['photo_fd'], wrong['mask_fd']) > 200
+
+
+def test_distance_grows_with_what_is_lost():
+    """Between real crops and the other texture lie mixtures of both."""
+    brick, gravel = held_out('brick'), held_out('gravel')
+    found = [
+        shares([one * (1 - part) + other * part
+                for one, other in zip(brick, gravel)], gravel)['photo_fd']
+        for part in (0, .3, .6, 1)
+    ]
+    assert found == sorted(found)
+
+
+def test_one_image_has_no_distance():
+    assert set(shares(held_out('brick')[:1], held_out('gravel')[:1])) == {
+        'photo', 'mask'}
 
 
 def test_does_not_go_by_brightness_or_contrast():
@@ -60,7 +80,7 @@ def test_does_not_go_by_brightness_or_contrast():
     brick, gravel = held_out('brick'), held_out('gravel')
     changed = shares([image * .6 + 90 for image in brick],
                      [image * .3 + 10 for image in gravel])
-    assert min(changed.values()) >= 0.95
+    assert min(changed['photo'], changed['mask']) >= 0.95
 
 
 def test_same_bits_each_time():
@@ -87,6 +107,7 @@ def test_in_a_stock_cyclegan(root, tmp_path):
     logged = runner.message_hub.log_scalars
     for domain in ('photo', 'mask'):
         assert 0 <= logged[f'val/texture-share/{domain}'].current() <= 1
+        assert logged[f'val/texture-share/{domain}_fd'].current() > 0
 
 
 def test_wrong_options():

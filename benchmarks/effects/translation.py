@@ -1,0 +1,67 @@
+"""Arms of the comparisons on translation: a dense model, pruned five ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .arms import Arm
+
+__all__ = ['PERCENTS', 'arms', 'pairs']
+
+PERCENTS = 50, 75, 90
+HOOK = 'default_hooks.distillation'
+PLAIN = 'plain AGP'
+KINDS: dict[str, dict[str, Any]] = {
+    PLAIN: {HOOK: None},
+    'consistency': {},
+    'consistency, D frozen': {f'{HOOK}.student_discriminator': 'frozen'},
+    'consistency and stock loss': {
+        f'{HOOK}.generator.same.replace_stock': False
+    },
+    'AGP + output L1': {
+        f'{HOOK}.generator': dict(_delete_=True, image=dict(
+            type='mmgancomp.OutputL1Loss', loss_weight=10.))
+    }
+}
+"""Name → what differs from the published method."""
+
+
+def arms(dense: str, pruned: str, iterations: int) -> Sequence[Arm]:
+    """All arms.
+
+    Args:
+        dense: Config of the dense model.
+        pruned: Config of the method.
+        iterations: Those of the dense model.
+    """
+    return [
+        Arm('dense', dense),
+        *(Arm(f'{percent} %, {name}', pruned,
+              lambda folder, percent=percent, kind=kind: _options(
+                  folder('dense') / f'iter_{iterations}.pth', percent, kind),
+              ['dense'])
+          for percent in PERCENTS for name, kind in KINDS.items())
+    ]
+
+
+def _options(dense: Path, percent: int,
+             kind: dict[str, Any]) -> dict[str, Any]:
+    options = {
+        'load_from': str(dense),
+        'default_hooks.sparsity.networks.generator.density':
+        1 - percent / 100
+    }
+    if HOOK not in kind:
+        options[f'{HOOK}.teacher.checkpoint'] = str(dense)
+    return {**options, **kind}
+
+
+def pairs() -> list[tuple[str, str]]:
+    """(row, control): the method and its kin against plain pruning."""
+    found = [(f'{percent} %, {name}', f'{percent} %, {PLAIN}')
+             for percent in PERCENTS for name in KINDS if name != PLAIN]
+    found += [(f'{percent} %, consistency',
+               f'{percent} %, consistency, D frozen') for percent in PERCENTS]
+    return found
