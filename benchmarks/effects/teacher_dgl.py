@@ -16,7 +16,8 @@ __all__ = ['STUDY']
 DENSE = 'configs/demo/sngan-proj_digits-16x16.py'
 FIRST = 'configs/dgl_gan/dgl-gan-w2-stage1_sngan-proj_digits-16x16.py'
 SECOND = 'configs/dgl_gan/dgl-gan-w2-stage2_sngan-proj_digits-16x16.py'
-ITERATIONS = 700, 500
+ITERATIONS = 600, 400
+BATCH = 32
 WEIGHTS = (0, 0.1, 1.)
 STUDENTS = {'half': (2, 2), 'quarter': (4, 4), 'quarter, D an eighth': (4, 8)}
 """Student → divisors of G and D. The last is the setting in favour of the
@@ -35,7 +36,8 @@ def _lasting(iterations: int) -> dict[str, Any]:
     return {'train_cfg.max_iters': iterations,
             'train_cfg.val_interval': iterations,
             'param_scheduler.begin': iterations // 2,
-            'param_scheduler.end': iterations}
+            'param_scheduler.end': iterations,
+            'train_dataloader.batch_size': BATCH}
 
 
 def _second(folder: Folder, student: str) -> dict[str, Any]:

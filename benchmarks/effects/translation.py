@@ -27,6 +27,10 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Name → what differs from the published method."""
 
+# The second setting of the method at the highest sparsity only.
+_COMBINED = [(percent, kind) for percent in PERCENTS for kind in KINDS
+             if percent == 90 or kind != 'consistency and stock loss']
+
 
 def arms(dense: str, pruned: str, iterations: int) -> Sequence[Arm]:
     """All arms.
@@ -39,10 +43,10 @@ def arms(dense: str, pruned: str, iterations: int) -> Sequence[Arm]:
     return [
         Arm('dense', dense),
         *(Arm(f'{percent} %, {name}', pruned,
-              lambda folder, percent=percent, kind=kind: _options(
-                  folder('dense') / f'iter_{iterations}.pth', percent, kind),
-              ['dense'])
-          for percent in PERCENTS for name, kind in KINDS.items())
+              lambda folder, percent=percent, name=name: _options(
+                  folder('dense') / f'iter_{iterations}.pth', percent,
+                  KINDS[name]), ['dense'])
+          for percent, name in _COMBINED)
     ]
 
 
@@ -61,7 +65,7 @@ def _options(dense: Path, percent: int,
 def pairs() -> list[tuple[str, str]]:
     """(row, control): the method and its kin against plain pruning."""
     found = [(f'{percent} %, {name}', f'{percent} %, {PLAIN}')
-             for percent in PERCENTS for name in KINDS if name != PLAIN]
+             for percent, name in _COMBINED if name != PLAIN]
     found += [(f'{percent} %, consistency',
                f'{percent} %, consistency, D frozen') for percent in PERCENTS]
     return found
