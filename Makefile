@@ -25,7 +25,7 @@ test-all: setup  ## Run all tests, the slow ones too
 effects: setup  ## Train each method beside its controls on real digits
 	@$(PYTHON_IN_VENV) -m benchmarks.effects
 
-bench: setup  ## Measure what masks cost, beside torch.nn.utils.prune
+bench: setup  ## Measure what masks and teachers cost, beside plain torch
 	@$(PYTHON_IN_VENV) -m benchmarks
 
 lint: setup  ## Check the style

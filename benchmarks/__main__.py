@@ -51,10 +51,24 @@ def prune() -> dict[str, Any]:
     return {'stock width 256': measure(256), 'width 16': measure(16, 50)}
 
 
+def teacher_cost() -> dict[str, Any]:
+    """A step with a teacher against the stock step and the teacher alone."""
+    from .teacher_cost import CASES, TERMS, measure
+    found: dict[str, Any] = {}
+    for case in CASES:
+        found[case] = {}
+        for term in TERMS:
+            row = found[case][term] = measure(case, term)
+            print(f'  {case}, {term}: {row["passes"]} passes, at most '
+                  f'{row["limit"]} wanted', flush=True)
+    return found
+
+
 BENCHMARKS = {
     'mask_update': mask_update,
     'callbacks': callbacks,
-    'prune': prune
+    'prune': prune,
+    'teacher_cost': teacher_cost
 }
 
 

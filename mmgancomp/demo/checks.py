@@ -49,6 +49,7 @@ def checks(accuracy: float, fids: Mapping[str, float],
     """
     dense, once = fids['dense'], fids['oneshot-90']
     tuned, gradual = fids['oneshot-finetuned-90'], fids['agp-90']
+    taught = fids['agp-output-l1-90']
     found = [
         Check('feature network, accuracy on held-out digits',
               percent_text(accuracy), '≥ 97 %', accuracy >= .97),
@@ -59,6 +60,8 @@ def checks(accuracy: float, fids: Mapping[str, float],
               f'{_ratio(tuned, once):.3f}', '≤ 1/3', 3 * tuned <= once),
         Check('agp-90 ÷ oneshot-90', f'{_ratio(gradual, once):.3f}',
               '≤ 1/5', 5 * gradual <= once),
+        Check('agp-90 ÷ agp-output-l1-90', f'{_ratio(gradual, taught):.2f}',
+              '≥ 1.3', gradual >= 1.3 * taught),
     ]
     found += [
         Check(f'{name}: non-zeros under the mask', f'{there:,}',

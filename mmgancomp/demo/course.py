@@ -177,14 +177,14 @@ class Demo:
               done: Mapping[str, Mapping[str, Any]],
               screen: Screen) -> Path:
         from .pruning import prune_at_once
-        from .running import quiet, train
+        from .running import point_at, quiet, train
         config = self.config(row.config)
-        dense = None
         if row is not DENSE:
             dense = self.folder / done[DENSE.name]['checkpoint']
+            point_at(config, self.config(DENSE.config), dense)
         if row.train:
             with screen.bar() as tick, quiet(self.log):
-                return train(config, folder, dense, tick)
+                return train(config, folder, tick)
         checkpoint = folder / f'{row.name}.pth'
         with screen.busy('pruning'), quiet(self.log):
             prune_at_once(config, self.config(row.recipe), dense, checkpoint)

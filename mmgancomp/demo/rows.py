@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +42,19 @@ class Row:
     recipe: str | None = None
 
 
-def _compressed(name: str, title: str, seconds: int) -> Row:
-    config = f'{name}_{_DENSE_CONFIG}'
-    return Row(name, title, config, seconds, recipe=config)
+def _trained(name: str, title: str, seconds: int) -> Row:
+    return Row(name, title, f'{name}_{_DENSE_CONFIG}', seconds)
+
+
+def _pruned(name: str, title: str, seconds: int) -> Row:
+    row = _trained(name, title, seconds)
+    return replace(row, recipe=row.config)
 
 
 DENSE = Row('dense', 'Train a stock SNGAN on handwritten digits',
             _DENSE_CONFIG, 140)
 
-_FINETUNED = _compressed(
+_FINETUNED = _pruned(
     'oneshot-finetuned-90', 'Remove the smallest 90 % of weights at once, '
     'then train on', 50)
 
@@ -63,8 +67,13 @@ ROWS = (
         train=False,
         recipe=_FINETUNED.config),
     _FINETUNED,
-    _compressed('agp-90', 'Remove 90 % of weights bit by bit while training',
-                50),
+    _pruned('agp-90', 'Remove 90 % of weights bit by bit while training', 50),
+    _pruned('agp-output-l1-90',
+            'The same, each image tied to the dense model\'s', 55),
+    _pruned('self-supervised-90',
+            'The same, its scores tied to the dense model\'s', 65),
+    _trained('half-width-distilled',
+             'Train half of the channels, the dense model as teacher', 75),
 )
 """All rows, in the order in which they are made; each needs the first."""
 

@@ -20,7 +20,7 @@ from mmgancomp.runtime.entries import check_entries
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-__all__ = ['Tick', 'one_thread', 'quiet', 'score', 'train']
+__all__ = ['Tick', 'one_thread', 'point_at', 'quiet', 'score', 'train']
 
 Tick = Callable[[int, int], None]
 """Told after every iteration: how many are done, and of how many."""
@@ -55,14 +55,30 @@ class _Listener(Hook):
         self.metrics = {k: float(v) for k, v in (metrics or {}).items()}
 
 
-def train(config: Config, folder: Path, load_from: Path | None,
-          tick: Tick) -> Path:
+def point_at(config: Config, dense: Config, checkpoint: Path) -> None:
+    """Put this demo's dense model where a config names one.
+
+    Args:
+        config: The config; it may start from those weights, have them for a
+            teacher, or both.
+        dense: Config of the dense model.
+        checkpoint: Its weights.
+    """
+    if config.get('load_from'):
+        config.load_from = str(checkpoint)
+    teaching = config.default_hooks.get('distillation')
+    if teaching:
+        teaching.teacher.checkpoint = str(checkpoint)
+        if teaching.teacher.get('config'):
+            teaching.teacher.config = dict(model=dense.model.to_dict())
+
+
+def train(config: Config, folder: Path, tick: Tick) -> Path:
     """Train a config, from its newest checkpoint on if there is one.
 
     Args:
         config: The config.
         folder: Work folder.
-        load_from: Weights that the run starts from, if it starts from any.
         tick: Is told about every iteration.
 
     Returns:
@@ -73,7 +89,7 @@ def train(config: Config, folder: Path, load_from: Path | None,
     there = find_latest_checkpoint(str(folder))
     config.resume = there is not None
     # MMEngine resumes from `load_from` where there is one.
-    config.load_from = None if there or not load_from else str(load_from)
+    config.load_from = None if there else config.get('load_from')
     check_entries(config)
     runner = Runner.from_cfg(config)
     runner.register_hook(_Ticker(tick))

@@ -178,6 +178,14 @@ class Cast:
                     'which do not train here; a single discriminator that '
                     "starts as the teacher's and trains is ordinary "
                     'training: build the model with it, and load its weights')
+            context = self.context
+            penalty = context.family.unanswerable(context.model).get(
+                'discriminator_penalty')
+            if penalty:
+                raise ConfigError.at(
+                    f'{loaded.key}.train', True,
+                    f'its discriminators would train without {penalty}, '
+                    'which cannot be evaluated for a teacher; leave it out')
             if 'discriminator' not in roles:
                 raise ConfigError.at(
                     f'{loaded.key}.train', True,
@@ -208,7 +216,8 @@ class Cast:
                 self.recorder, entry.teacher.teacher,
                 int.from_bytes(
                     hashlib.blake2b(seed, digest_size=4).digest(), 'big'),
-                lambda option: f'{key}.{option}'))
+                lambda option: f'{key}.{option}',
+                context.family.unanswerable(context.model)))
         if term.optimizer is not None and not list(term.parameters()):
             raise ConfigError.at(
                 f'{key}.optimizer', dict(term.optimizer),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -31,6 +31,8 @@ class Binding:
         teacher: The term's teacher.
         seed: Equal on all ranks, another one for each term.
         key: Option → its config key, for errors.
+        unanswerable: What the family cannot say of the model's losses, see
+            :meth:`mmgancomp.families.base.Family.unanswerable`.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Binding:
     teacher: Teacher
     seed: int
     key: Callable[[str], str]
+    unanswerable: Mapping[str, str] = field(default_factory=dict)
 
     def students(self) -> dict[str, Network]:
         """The student's networks that the term's loss trains."""

@@ -193,6 +193,14 @@ class TeachingQuestions(ABC):
             for name, logits in self.judgements(model, scene).items()
         }
 
+    def unanswerable(self, model: nn.Module) -> dict[str, str]:
+        """Questions about its losses that this model leaves open.
+
+        Known before training: method → what cannot be evaluated. By default
+        none; a method that is named here may raise ``NotOffered``.
+        """
+        return {}
+
     def discriminator_objectives(self, model: nn.Module,
                                  scene: Scene) -> dict[str, Objective]:
         """The named terms of the stock discriminator loss, for a scene.

@@ -68,16 +68,24 @@ class PlainGAN(BaseGANFamily):
             raise self.not_offered('adversarial_loss', owner)
         return _LOSSES[owner](logits, for_generator, real)
 
+    def unanswerable(self, model: nn.Module) -> dict[str, str]:
+        """See :meth:`Family.unanswerable`: WGAN-GP's penalty.
+
+        It looks at generated images and at real ones together.
+        """
+        return dict.fromkeys(
+            ('discriminator_objectives', 'discriminator_penalty'),
+            "WGANGP's gradient penalty") if inherits(
+                bare(model), 'WGANGP') else {}
+
     def discriminator_objectives(self, model: nn.Module,
                                  scene: Scene) -> dict[str, Objective]:
         """See :meth:`Family.discriminator_objectives`.
 
         Raises:
-            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+            NotOffered: See :meth:`unanswerable`.
         """
-        if inherits(bare(model), 'WGANGP'):
-            raise self.not_offered('discriminator_objectives',
-                                   "WGANGP's gradient penalty")
+        self._check(model, 'discriminator_objectives')
         return super().discriminator_objectives(model, scene)
 
     def discriminator_penalty(self, model: nn.Module, network: nn.Module,
@@ -86,12 +94,15 @@ class PlainGAN(BaseGANFamily):
         """See :meth:`Family.discriminator_penalty`.
 
         Raises:
-            NotOffered: WGAN-GP, whose penalty looks at generated images too.
+            NotOffered: See :meth:`unanswerable`.
         """
-        if inherits(bare(model), 'WGANGP'):
-            raise self.not_offered('discriminator_penalty',
-                                   "WGANGP's gradient penalty")
+        self._check(model, 'discriminator_penalty')
         return None
+
+    def _check(self, model: nn.Module, question: str) -> None:
+        about = self.unanswerable(model).get(question)
+        if about:
+            raise self.not_offered(question, about)
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`: of the DCGAN networks.

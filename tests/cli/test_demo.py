@@ -32,8 +32,11 @@ pytestmark = [
     pytest.mark.filterwarnings('ignore:.*has been created, the method'),
 ]
 
-ROWS = ('dense', 'oneshot-90', 'oneshot-finetuned-90', 'agp-90')
+ROWS = ('dense', 'oneshot-90', 'oneshot-finetuned-90', 'agp-90',
+        'agp-output-l1-90', 'self-supervised-90', 'half-width-distilled')
 TRAINED = tuple(row for row in ROWS if row != 'oneshot-90')
+GRADUAL = ROWS[3:6]
+TAUGHT = ROWS[4:]
 
 
 ROOT = Path(__file__).parents[2]
@@ -98,23 +101,30 @@ def test_record_has_every_row_and_exact_counts(finished):
     # all keeps a tenth; AGP keeps a tenth of each layer, rounded up.
     kept = dict.fromkeys(ROWS, 660) | {
         'dense': 6600,
-        'agp-90': 410 + 4 * 58 + 2 * 7 + 8
+        **dict.fromkeys(GRADUAL, 410 + 4 * 58 + 2 * 7 + 8),
+        # 64×32 + 4 × 4×4×3×3 + 2 × 4×4 + 1×4×3×3
+        'half-width-distilled': 2692,
     }
     for model in record['models']:
         network, left = model['networks']['generator'], kept[model['name']]
-        assert (network['maskable'], network['kept']) == (6600, left)
-        assert network['nonzero'] == network['params'] - 6600 + left
+        all_ = 2692 if model['name'] == 'half-width-distilled' else 6600
+        assert (network['maskable'], network['kept']) == (all_, left)
+        assert network['nonzero'] == network['params'] - all_ + left
         assert FID in model['metrics']
         assert ('digits-fid/floor' in model['metrics']) == (
             model['name'] == 'dense')
         assert model['latency_ms']['median'] > 0
         assert (finished[0] / model['checkpoint']).is_file()
-    dense, *pruned = record['models']
+    dense, *pruned, half = record['models']
     assert all(model['bytes'] == dense['bytes'] for model in pruned)
     assert all(model['bytes_packed'] < dense['bytes'] for model in pruned)
+    assert half['bytes'] < dense['bytes']
+    macs = [model['networks']['generator']['macs']['executed']
+            for model in record['models']]
+    assert macs[:-1] == [macs[0]] * 6 and macs[-1] < macs[0] / 3
     counted = [check for check in record['checks']
                if 'non-zero' in check['what']]
-    assert len(counted) == 3 and all(check['met'] for check in counted)
+    assert len(counted) == 5 and all(check['met'] for check in counted)
 
 
 def test_one_shot_is_the_dense_model_and_zeros(finished):
@@ -143,10 +153,21 @@ def test_fine_tuning_begins_with_the_masks_of_one_shot(finished):
     assert runs.differences(*packed) == []
 
 
+@pytest.mark.parametrize('row', TAUGHT)
+def test_the_dense_model_teaches(finished, row):
+    log, = (finished[0] / row).glob('*/vis_data/scalars.json')
+    assert '"distill/' in log.read_text()
+    if row in GRADUAL:
+        plain, taught = (
+            runs.load(next((finished[0] / name).glob('*.pth')))['state_dict']
+            for name in (GRADUAL[0], row))
+        assert runs.differences(plain, taught)
+
+
 def test_screen_says_steps_results_and_that_zeros_give_no_speed(finished):
     folder, done = finished
     shown = done.stdout
-    assert re.findall('Step ([0-9]) of 6', shown) == list('123456')
+    assert re.findall('Step ([0-9]) of 9', shown) == list('123456789')
     assert f'iteration {tiny_demo.ITERATIONS} of' in shown
     assert 'What zeros do not give: speed.' in shown
     for row in ROWS:
@@ -209,8 +230,8 @@ def test_second_run_shows_the_same_and_does_nothing_again(
     assert tiny_demo.run('--out', str(copy)) == 1
     shown = capsys.readouterr().out
     assert times(copy) == before
-    assert shown.count('finished') == 4
-    assert shown.count('there already:') == 6
+    assert shown.count(': finished') == len(ROWS)
+    assert shown.count('there already:') == len(ROWS) + 2
     assert 'iteration' not in shown
     assert 'digits-FID' in shown and 'met' in shown
 
@@ -270,13 +291,15 @@ class UntilStep(Screen):
         super().step(position, *args)
 
 
-@pytest.mark.parametrize('step,row', [(2, 'dense'),
-                                      (4, 'oneshot-finetuned-90')])
+@pytest.mark.parametrize('step,row', [
+    (2, 'dense'), (4, 'oneshot-finetuned-90'),
+    pytest.param(8, 'half-width-distilled', marks=pytest.mark.slow)
+])
 def test_killed_demo_goes_on_and_ends_the_same(finished, tmp_path, step, row,
                                                capsys):
     folder = tmp_path / 'demo'
     if row != 'dense':
-        for name in ROWS[:2]:
+        for name in ROWS[:step - 2]:
             shutil.copytree(finished[0] / name, folder / name)
     script = ROOT / 'tests' / 'support' / 'tiny_demo.py'
     killed = python(script, folder, row, '5', cwd=tmp_path)
@@ -346,16 +369,17 @@ def test_on_a_terminal_it_asks(copy, answer, monkeypatch):
 
 
 def test_checks_have_both_sides():
-    good = dict(zip(ROWS, (1., 100., 10., 5.)))
+    good = dict(zip(ROWS, (1., 100., 10., 5., 1., 5., 1.)))
     counts = {'agp-90': (True, 660, 660)}
     assert all(check.met for check in checks(.99, good, counts))
     bad = [
         (.96, good, counts),
         (.99, {**good, 'dense': 2.5, 'oneshot-90': 300.}, counts),
         (.99, {**good, 'oneshot-90': 9., 'agp-90': 1.,
-               'oneshot-finetuned-90': 1.}, counts),
+               'oneshot-finetuned-90': 1., 'agp-output-l1-90': .5}, counts),
         (.99, {**good, 'oneshot-finetuned-90': 34.}, counts),
         (.99, {**good, 'agp-90': 21.}, counts),
+        (.99, {**good, 'agp-output-l1-90': 4.}, counts),
         (.99, good, {'agp-90': (False, 660, 661)}),
     ]
     for position, given in enumerate(bad):
@@ -377,7 +401,7 @@ def test_full_demo_meets_all_checks(tmp_path, seed, capsys):
     code = main(['demo', '--out', str(tmp_path), '--seed', str(seed)])
     shown = capsys.readouterr().out
     assert code == 0, shown
-    assert shown.count('\nmet ') == 8 and 'MISSED' not in shown
+    assert shown.count('\nmet ') == 11 and 'MISSED' not in shown
     record = read_record(tmp_path)
     fids = {m['name']: m['metrics'][FID] for m in record['models']}
     assert fids['dense'] <= 2
@@ -385,4 +409,6 @@ def test_full_demo_meets_all_checks(tmp_path, seed, capsys):
     assert fids['oneshot-finetuned-90'] <= fids['oneshot-90'] / 3
     assert fids['agp-90'] <= fids['oneshot-90'] / 5
     packed = [m['bytes_packed'] for m in record['models']]
-    assert max(packed[1:]) < .3 * packed[0]
+    assert fids['agp-90'] >= 1.3 * fids['agp-output-l1-90']
+    assert max(packed[1:-1]) < .3 * packed[0]
+    assert .2 < packed[-1] / packed[0] < .5

@@ -131,6 +131,23 @@ def test_generator_guided_learning_shows_the_teachers_image_as_fake():
         expected, abs=1e-7)
 
 
+def test_the_teachers_image_stands_for_the_real_one():
+    turn = linear(generator=Scalar(.75))
+    _, step = turn.judge(tensor([2.]), tensor([3.]))
+    term = TeacherGeneratedLoss(as_real=True)
+    assert (term.loss_weight, term.replace_stock) == (1., True)
+    value = turn.bind(term, 'discriminator')(step)
+    # D(x) = x / 2: 1 for the student's image, 0.75 for the teacher's.
+    expected = torch.nn.functional.softplus(tensor(1., -.75)).sum()
+    assert value.item() == pytest.approx(expected.item(), abs=1e-9)
+    value.backward()
+    # σ(1) · 2 − σ(−0.75) · 1.5, and the generator has none of it.
+    one, other = tensor(1., -.75).sigmoid().tolist()
+    assert turn.model.discriminator.weight.grad.item() == pytest.approx(
+        2 * one - 1.5 * other, abs=1e-7)
+    assert turn.model.generator.weight.grad is None
+
+
 def test_output_l1_is_of_the_same_latents():
     turn = linear(generator=Scalar(.75))
     _, step = turn.generate(tensor([2.], [-1.]))

@@ -217,6 +217,27 @@ def test_training_finds_it_before_the_first_iteration(
     assert str(caught.value).startswith(f'{key} = ')
 
 
+@pytest.mark.parametrize('entries,key', [
+    (dict(generator=dict(
+        same=dict(type='mmgancomp.NormalisedConsistencyLoss'))),
+     f'{G}.same.discriminator_weight'),
+    (dict(guide(), teacher=dict(checkpoint='{pth}', train=True)),
+     f'{TEACHER}.train'),
+], ids=['consistency', 'train'])
+def test_a_penalty_that_nobody_else_can_evaluate(entries, key, folder,
+                                                 files):
+    config = config_of(entries, folder, files)
+    plan(config)
+    config.model['type'] = 'WGANGP'
+    with pytest.raises(ConfigError, match="WGANGP's gradient penalty") as it:
+        plan(config)
+    assert str(it.value).startswith(f'{key} = ')
+    if 'same' in key:
+        config.default_hooks.distillation.generator.same[
+            'discriminator_weight'] = 0
+        plan(config)
+
+
 def test_a_stage_knows_the_terms(folder, files):
     config = config_of(guide(), folder, files)
     config.default_hooks['stages'] = dict(

@@ -17,22 +17,29 @@ __all__ = ['ITERATIONS', 'OVERRIDES', 'run']
 
 ITERATIONS = 6
 
+_TINY = {
+    'model.discriminator.base_channels': 8,
+    'model.ema_config.start_iter': 1,
+    'train_dataloader.batch_size': 8,
+    'train_cfg.max_iters': ITERATIONS,
+    'train_cfg.val_interval': ITERATIONS,
+    'param_scheduler.begin': 2,
+    'param_scheduler.end': ITERATIONS,
+    'default_hooks.checkpoint.interval': 2,
+    'default_hooks.logger.interval': 2,
+    'val_evaluator.metrics.0.fake_nums': 100,
+    'test_evaluator.metrics.0.fake_nums': 100,
+}
+_NARROW = {'model.generator.base_channels': 8}
+_OFTEN = 'default_hooks.sparsity.networks.generator.schedule.interval'
+_GRADUAL = ('agp-90', 'agp-output-l1-90', 'self-supervised-90')
+
 OVERRIDES: dict[str, dict[str, Any]] = {
-    'all': {
-        'model.generator.base_channels': 8,
-        'model.discriminator.base_channels': 8,
-        'model.ema_config.start_iter': 1,
-        'train_dataloader.batch_size': 8,
-        'train_cfg.max_iters': ITERATIONS,
-        'train_cfg.val_interval': ITERATIONS,
-        'param_scheduler.begin': 2,
-        'param_scheduler.end': ITERATIONS,
-        'default_hooks.checkpoint.interval': 2,
-        'val_evaluator.metrics.0.fake_nums': 100,
-        'test_evaluator.metrics.0.fake_nums': 100,
-    },
-    'agp-90': {
-        'default_hooks.sparsity.networks.generator.schedule.interval': 1
+    'all': _TINY,
+    **dict.fromkeys(('dense', 'oneshot-finetuned-90'), _NARROW),
+    **dict.fromkeys(_GRADUAL, {**_NARROW, _OFTEN: 1}),
+    'half-width-distilled': {
+        'model.generator.network.base_channels': 8
     },
 }
 

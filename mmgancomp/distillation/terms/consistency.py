@@ -8,12 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
+from mmgancomp.errors import ConfigError
 from mmgancomp.families.calls import Objective
 
 from ..registry import LOSS_TERMS
 from ..step import Step
 from ..taps import full_precision
-from ..term import LossTerm
+from ..term import Binding, LossTerm
 
 __all__ = ['NormalisedConsistencyLoss', 'normalised_distance']
 
@@ -73,6 +74,17 @@ class NormalisedConsistencyLoss(LossTerm):
             raise ValueError('floor is a number above 0')
         self.discriminator_weight = discriminator_weight
         self.floor = floor
+
+    def bind(self, binding: Binding) -> None:
+        """See :class:`~mmgancomp.distillation.term.LossTerm`."""
+        super().bind(binding)
+        about = binding.unanswerable.get('discriminator_objectives')
+        if about and self.discriminator_weight:
+            raise ConfigError.at(
+                binding.key('discriminator_weight'),
+                self.discriminator_weight,
+                f'{about} cannot be evaluated for other images than those '
+                'of the step; write 0, which leaves L_GC alone')
 
     def settings(self) -> dict[str, Any]:
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""
