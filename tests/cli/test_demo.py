@@ -292,7 +292,8 @@ class UntilStep(Screen):
 
 
 @pytest.mark.parametrize('step,row', [
-    (2, 'dense'), (4, 'oneshot-finetuned-90'),
+    pytest.param(2, 'dense', marks=pytest.mark.slow),
+    (4, 'oneshot-finetuned-90'),
     pytest.param(8, 'half-width-distilled', marks=pytest.mark.slow)
 ])
 def test_killed_demo_goes_on_and_ends_the_same(finished, tmp_path, step, row,

@@ -302,14 +302,21 @@ def test_one_shot_from_a_shared_dense_training_ranks_its_end(tmp_path):
     assert gone.max() <= left.min()
 
 
-def test_a_shuffled_ticket_keeps_the_counts_of_each_layer(tmp_path):
-    train(config(tmp_path / 'imp'))
-    ticket = tmp_path / 'imp' / 'round_02' / 'ticket.safetensors'
+@pytest.fixture(scope='module')
+def two_rounds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('imp')
+    train(config(folder))
+    return folder
+
+
+def test_a_shuffled_ticket_keeps_the_counts_of_each_layer(two_rounds,
+                                                          tmp_path):
+    ticket = two_rounds / 'round_02' / 'ticket.safetensors'
     masks = read_ticket(ticket, 'generator').masks
     draws = []
     for draw in (0, 0, 1):
         runner = runs.train(tiny.config(
-            'biggan', tmp_path / f'run{len(draws)}', iterations=2,
+            'biggan', tmp_path / f'run{len(draws)}', iterations=1,
             default_hooks=dict(sparsity=fixed(
                 ticket=str(ticket), shuffle=True, shuffle_seed=draw))))
         masked = MaskedNetwork.of(families.base.bare(runner.model).generator)
@@ -321,9 +328,8 @@ def test_a_shuffled_ticket_keeps_the_counts_of_each_layer(tmp_path):
     assert same == [True, False, False]
 
 
-def test_a_ticket_brings_its_values(tmp_path):
-    train(config(tmp_path / 'imp'))
-    ticket = tmp_path / 'imp' / 'round_01' / 'ticket.safetensors'
+def test_a_ticket_brings_its_values(two_rounds, tmp_path):
+    ticket = two_rounds / 'round_01' / 'ticket.safetensors'
     spy = Begin()
     runs.train(tiny.config(
         'biggan', tmp_path / 'other', iterations=2,
