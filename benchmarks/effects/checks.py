@@ -36,7 +36,7 @@ def rise(row: str, control: str, metric: str, claim: str) -> Check:
         return {
             'claim': claim,
             'found': f'least difference {lowest:.3f}, above 0 asserted',
-            'met': lowest > 0
+            'met': bool(lowest > 0)
         }
 
     return check
@@ -78,5 +78,5 @@ def _outcome(claim: str, what: str, found: float,
     return {
         'claim': claim,
         'found': f'{what} {found:.2f}, at least {least:g} asserted',
-        'met': found >= least
+        'met': bool(found >= least)
     }

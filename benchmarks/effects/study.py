@@ -30,7 +30,8 @@ class Metric:
 
     def of(self, model: dict[str, Any]) -> float:
         """Its value for a model of a record."""
-        return statistics.mean(model['metrics'][key] for key in self.keys)
+        return statistics.mean(
+            float(model['metrics'][key]) for key in self.keys)
 
 
 DIGITS = {
