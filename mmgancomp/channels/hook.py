@@ -59,15 +59,10 @@ class ChannelKillHook(CompressionHook):
         self._fadings: dict[str, Fading] = {}
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value,
-                                 'no such option; ' +
-                                 closest(option, ['networks']))
-        if not isinstance(self._networks, dict) or not self._networks:
-            raise ConfigError.at(
-                f'{KEY}.networks', self._networks,
-                'say whose channels go, and how many: for example '
-                "dict(generator=dict(target='params=0.5'))")
+        self.check_networks(
+            self._networks, self._unknown,
+            'say whose channels go, and how many: for example '
+            "dict(generator=dict(target='params=0.5'))")
         if context.rounds:
             raise ConfigError.at(
                 KEY, '…', 'a run of rounds starts its weights again and '
@@ -124,6 +119,8 @@ class ChannelKillHook(CompressionHook):
             lambda role, members, groups: self._fadings[role].kept)
         model = context.model
         paths = {id(part): path for path, part in model.named_modules()}
+        # Without the wrappers that several processes put around networks.
+        paths |= {id(network.module): network.name for network in networks}
         weights = state_dict(pruned, get_state_dict(model), paths)
         written = write(folder, pruned.plan, weights, {})
         print_log(

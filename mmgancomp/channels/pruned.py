@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmgancomp import families
-from mmgancomp.errors import ConfigError
+from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.families import Family, Network
 from mmgancomp.files import write_whole
 from mmgancomp.runtime.structure import SCHEMA, noted
@@ -162,6 +162,9 @@ def state_dict(pruned: Pruned, whole: Mapping[str, Tensor],
         pruned: What was pruned.
         whole: The ``state_dict`` of the checkpoint, with stock names.
         names: ``id`` of a network's module → its path in the model.
+
+    Raises:
+        MMGanCompError: A pruned network is not there.
     """
     slim = dict(whole)
     for found in pruned.networks.values():
@@ -171,8 +174,12 @@ def state_dict(pruned: Pruned, whole: Mapping[str, Tensor],
         for module, small in pairs:
             prefix = names[id(module)] + '.'
             for key, value in small.state_dict().items():
-                if prefix + key in slim:
-                    slim[prefix + key] = value
+                if prefix + key not in slim:
+                    raise MMGanCompError(
+                        f'{prefix + key} is not among the weights of the '
+                        'model, which begin with ' + ', '.join(
+                            list(slim)[:3]))
+                slim[prefix + key] = value
     return {
         key: value.detach().cpu().clone()
         for key, value in slim.items()

@@ -8,6 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from mmgancomp.channels.remove import TOLERANCE
+
 __all__ = ['print_pruned']
 
 
@@ -34,7 +36,8 @@ def print_pruned(found: dict[str, Any]) -> None:
         console.print(
             '  killing these channels changed the output by '
             f'{network["difference_killed"]:.1%} of its largest value, '
-            'before any training;\n  removing them changed nothing more\n',
+            'before any training;\n  removing them then changed it by at most '
+            f'{TOLERANCE:.2%}\n',
             highlight=False)
     console.print(f'{found["plan"]} and {found["checkpoint"]} are written. '
                   'A config that trains them on:\n', highlight=False)

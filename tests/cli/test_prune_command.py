@@ -14,6 +14,7 @@ from mmengine import Config
 from mmgancomp import families
 from mmgancomp.channels import ChannelPlan
 from mmgancomp.cli.main import main
+from mmgancomp.errors import ConfigError
 from tests.support import runs, tiny
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -142,6 +143,15 @@ def test_the_weights_go_on_where_killing_left_them(dcgan, capsys):
     record = json.loads(
         (dcgan.folder / 'first' / 'compression.json').read_text())
     assert 'noise2feat' in json.dumps(record['models'][0]['networks'])
+
+
+def test_weights_of_another_shape_name_the_command(dcgan, capsys):
+    found = dcgan.prune(capsys, '--target', 'params=0.5')
+    config = dcgan.going_on(found, 'wrong')
+    config.load_from = str(dcgan.checkpoint)
+    with pytest.raises(ConfigError, match='slim.pth that `mmgancomp prune '
+                       'CONFIG CHECKPOINT` wrote'):
+        runs.train(config)
 
 
 def test_width_is_that_of_a_divisor(dcgan, capsys):
