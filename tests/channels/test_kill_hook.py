@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,7 +48,7 @@ def config(folder, family='biggan', sparsity=None, **options):
         iterations=12,
         checkpoint=4,
         default_hooks=hooks,
-        **{'model.discriminator_steps': 1})
+        **({} if family == 'cyclegan' else {'model.discriminator_steps': 1}))
 
 
 def document(kept):
@@ -190,3 +194,39 @@ def test_plan_tells_what_will_go(tmp_path, capsys):
     assert main(['plan', file]) == 0
     assert '26 of 112 channels fade out from update 1 to 5' in (
         capsys.readouterr().out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['biggan', 'cyclegan'])
+def test_two_processes_agree_and_write_once(family, tmp_path):
+    """Distributed wrappers change the names of networks; files have none."""
+    file = config(tmp_path / 'config', family, target='params=0.6',
+                  multiple=1, begin=2, end=6).filename
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [
+            sys.executable, '-m', 'torch.distributed.run', '--standalone',
+            '--nproc_per_node=2',
+            str(root / 'tools' / 'train.py'), file, '--launcher', 'pytorch',
+            '--work-dir',
+            str(tmp_path / 'run')
+        ],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'))
+    assert done.returncode == 0, done.stderr[-3000:]
+    plan = ChannelPlan.read(tmp_path / 'run' / 'plan.json')
+    kept = plan.networks['generator'].kept
+    slim = runs.load(tmp_path / 'run' / 'slim.pth')['state_dict']
+    stock = tiny.model(family)
+    assert slim.keys() == stock.state_dict().keys()
+    for network in families.of(stock).networks(stock).values():
+        if network.role != 'generator':
+            continue
+        groups = channel_groups(network.module)
+        gone = removed(groups, kept)
+        assert gone
+        for name, channels in gone.items():
+            slot = groups[name].slots[0]
+            size = slim[f'{network.name}.{slot.tensor}'].shape[slot.axis]
+            assert size == slot.block * (groups[name].width - len(channels))
