@@ -182,13 +182,17 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_rounds(console, row)
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
+        elif row['mechanism'] == 'channel_kill':
+            _show_fading(console, row)
         else:
             _show_stage(console, row)
 
 
 def _show_width(console: Any, key: str, network: dict[str, Any]) -> None:
-    divisor = network['channels']['divisor']
-    console.print(f'[bold]{key}[/bold] is narrowed, widths ÷ {divisor}:')
+    plan = network['channels']
+    how = (f'widths ÷ {plan["divisor"]}' if 'divisor' in plan else
+           f'by a plan of {len(plan)} channel groups')
+    console.print(f'[bold]{key}[/bold] is narrowed, {how}:')
     for what, before, after in (('params', 'params_before', 'params'),
                                 ('MACs', 'macs_before', 'macs_after')):
         was, now = network[before], network[after]
@@ -268,6 +272,18 @@ def _show_rounds(console: Any, row: dict[str, Any]) -> None:
     console.print(f'\nLottery tickets: {first}, then {row["rounds"]} rounds '
                   f'of {row["round_iterations"]:,} iterations;\n  each starts '
                   f'with {back}')
+
+
+def _show_fading(console: Any, row: dict[str, Any]) -> None:
+    groups = row['groups'].values()
+    going = sum(group['channels'] - group['kept'] for group in groups)
+    before, after = row['params_before_after']
+    console.print(
+        f'\n[bold]{row["role"]}[/bold]: {going:,} of '
+        f'{sum(group["channels"] for group in groups):,} channels fade out '
+        f'from update {row["begin"]:,} to {row["end"]:,}; plan.json and '
+        f'slim.pth\nare written at the end: {before:,} → {after:,} '
+        f'parameters ({after / before:.1%})', highlight=False)
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mmengine.hooks import Hook
 from mmengine.runner.base_loop import BaseLoop
 
+from mmgancomp.errors import ConfigError, closest
 from mmgancomp.registry import HOOKS
 
 from . import rng
@@ -182,6 +183,25 @@ class CompressionHook(Hook):
     def summary(self) -> dict[str, dict[str, Any]]:
         """Entries for the record, by network name."""
         return {}
+
+    def check_networks(self, networks: Any, unknown: dict[str, Any],
+                       remedy: str) -> None:
+        """Check the form of a hook whose one option is ``networks``.
+
+        Args:
+            networks: What the config gives there.
+            unknown: What it gives besides.
+            remedy: What to write where there are no networks.
+
+        Raises:
+            ConfigError: There is another option, or none.
+        """
+        key = f'default_hooks.{self.key}'
+        for option, value in unknown.items():
+            raise ConfigError.at(f'{key}.{option}', value, 'no such option; ' +
+                                 closest(option, ['networks']))
+        if not isinstance(networks, dict) or not networks:
+            raise ConfigError.at(f'{key}.networks', networks, remedy)
 
     def before_run(self, runner: Runner) -> None:
         if not is_training(runner):

@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.logging import MessageHub, print_log
 
-from mmgancomp.errors import ConfigError, closest
 from mmgancomp.families.base import Network
 from mmgancomp.registry import HOOKS
 from mmgancomp.runtime.agreement import check_ranks_agree
@@ -117,15 +116,10 @@ class SparsityHook(CompressionHook):
         self._pruned: dict[str, _Pruned] = {}
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value,
-                                 'no such option; ' +
-                                 closest(option, ['networks']))
-        if not isinstance(self._networks, dict) or not self._networks:
-            raise ConfigError.at(
-                f'{KEY}.networks', self._networks,
-                'say which networks to prune, and how far: for example '
-                'dict(generator=dict(density=0.1))')
+        self.check_networks(
+            self._networks, self._unknown,
+            'say which networks to prune, and how far: for example '
+            'dict(generator=dict(density=0.1))')
         self._weights_known = context.weights_known
         selected = context.select(self._networks, f'{KEY}.networks')
         for name, options in selected.items():
