@@ -20,7 +20,9 @@ from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
 from .calls import TeachingQuestions
 from .conventions import CostConvention
+from .graphs import Graph
 from .layers import MaskableWeight, convolution_weights, linear_weights
+from .plain_copy import plain_copy
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
 
@@ -164,6 +166,25 @@ class Family(TeachingQuestions):
         compare calls bit for bit.
         """
         return seeded_forward(network)
+
+    def graph(self, network: nn.Module, noise: str = 'fixed') -> Graph:
+        """A generator as a function of tensors, for other runtimes.
+
+        Args:
+            network: The generator; left as it is.
+            noise: What becomes of noise maps that the network injects:
+                ``'fixed'``, they are constants; ``'input'``, they are given
+                with each call.
+
+        Raises:
+            ConfigError: A setting that the network has no graph for.
+        """
+        if noise != 'fixed':
+            raise ConfigError.at(
+                '--noise', noise, f'{type(network).__name__} injects no '
+                'noise maps; leave it out')
+        args, kwargs = self.example_call(network, 1, torch.Generator())
+        return Graph(plain_copy(network), args, list(kwargs))
 
     def amp(self, config: Any) -> None:
         """Change what ``--amp`` must change besides the optimizer wrappers.
