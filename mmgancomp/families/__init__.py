@@ -16,12 +16,14 @@ from mmgancomp.errors import ConfigError
 from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
+from .groups import ChannelGroup, Slot
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 __all__ = [
-    'Call', 'CostConvention', 'Family', 'FeaturePoint', 'MaskableWeight',
-    'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
-    'convolution_weights', 'known', 'linear_weights', 'narrow', 'of'
+    'Call', 'ChannelGroup', 'CostConvention', 'Family', 'FeaturePoint',
+    'MaskableWeight', 'Network', 'NotOffered', 'Objective', 'Scene', 'Slot',
+    'bare', 'channel_groups', 'convolution_weights', 'grouping', 'known',
+    'linear_weights', 'narrow', 'of'
 ]
 
 
@@ -51,6 +53,36 @@ def of(model: nn.Module) -> Family:
         'mmgancomp_families, and announce that module in your package under '
         f'the entry-point group {plugins.PROJECT!r}: docs/plugins.md has an '
         'example')
+
+
+def grouping(network: nn.Module) -> tuple[Family, dict[str, ChannelGroup]]:
+    """The channel groups of a network, and the family that knows them.
+
+    Args:
+        network: A generator or discriminator, bare.
+
+    Raises:
+        NotOffered: No family knows the groups of such a network.
+    """
+    for family in known():
+        try:
+            return family, family.channel_groups(network)
+        except NotOffered:
+            continue
+    kind = type(network)
+    raise NotOffered(
+        f'no family has a method \'channel_groups\' for {kind.__module__}.'
+        f'{kind.__qualname__}; write one in a subclass of '
+        'mmgancomp.families.Family: docs/plugins.md says what it must do')
+
+
+def channel_groups(network: nn.Module) -> dict[str, ChannelGroup]:
+    """Which channels of a network can only be removed together.
+
+    Raises:
+        NotOffered: No family knows the groups of such a network.
+    """
+    return grouping(network)[1]
 
 
 def narrow(config: Mapping[str, Any], divisor: int) -> dict[str, Any]:

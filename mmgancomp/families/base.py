@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from .conventions import CostConvention
 from .graphs import Graph
 from .layers import MaskableWeight, convolution_weights, linear_weights
 from .plain_copy import plain_copy
+
+if TYPE_CHECKING:
+    from .groups import ChannelGroup
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
 
@@ -63,6 +66,9 @@ class Family(TeachingQuestions):
 
     name: str
     """Shown to users, for example in ``mmgancomp plan``."""
+
+    for_training: Mapping[str, Any] = {'discriminator': None}
+    """Options of the models that leave out what only training needs."""
 
     @abstractmethod
     def claims(self, model: nn.Module) -> bool:
@@ -151,6 +157,26 @@ class Family(TeachingQuestions):
             NotOffered: The family does not know networks of that type.
         """
         raise self.not_offered('narrow', str(config.get('type')))
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """Which channels of a network can only be removed together.
+
+        Channels that no group has, such as those of images, stay. What the
+        network reads of its own width besides its layers' shapes belongs
+        into a group's ``counts``.
+
+        Args:
+            network: A generator or discriminator of stock width or not.
+
+        Returns:
+            Name → group. Names depend on no width, so that a plan holds for
+            each network of the same config.
+
+        Raises:
+            NotOffered: The family does not know networks of that type.
+        """
+        raise self.not_offered('channel_groups', type(network).__name__)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         """What published ways of counting give for a network, if any."""
