@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mmgancomp.evaluation.profile_model import Subject
 
-KINDS = ('onnx', 'sparse')
+KINDS = ('mmagic', 'onnx', 'sparse')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--to',
         required=True,
         choices=KINDS,
-        help='onnx: a file per generator that needs nothing of ours; sparse: '
-        'one packed file of all generators')
+        help='mmagic: weights (.pth) and the config beside them (.py), a '
+        'stock one where there is one; onnx: a file per generator that '
+        'needs nothing of ours; sparse: one packed file of all generators')
     parser.add_argument(
         '--out',
         required=True,
@@ -66,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-_SUFFIXES = {'onnx': ('.onnx', ), 'sparse': ('.safetensors', )}
+_SUFFIXES = {
+    'mmagic': '.pth',
+    'onnx': '.onnx',
+    'sparse': '.safetensors',
+}
 """Kind → what a file's name ends in: commands know it by that."""
 
 
@@ -75,7 +80,7 @@ def _check_out(out: str, kind: str) -> None:
         raise ConfigError.at('--out', out, 'is a folder; name a file')
     if not out.endswith(_SUFFIXES[kind]):
         raise ConfigError.at('--out', out,
-                             f'must end in {" or ".join(_SUFFIXES[kind])}')
+                             f'must end in {_SUFFIXES[kind]}')
 
 
 _FLAGS = {'dtype': 'sparse', 'noise': 'onnx'}
@@ -125,8 +130,25 @@ def _onnx(args: argparse.Namespace, config: Config,
     _tell_test(args)
 
 
-def _tell_test(args: argparse.Namespace) -> None:
-    print(f'Next    {command_line("test", args.config, args.out)}')
+def _mmagic(args: argparse.Namespace, config: Config,
+            chosen: Sequence[Subject]) -> None:
+    from mmgancomp.export.mmagic_model import write_mmagic
+    from mmgancomp.report.text import bytes_text
+    written = write_mmagic(args.out, config, chosen)
+    print(f'Weights {written.weights}  {bytes_text(written.bytes)}')
+    needs = ('a stock config: MMagic alone opens it'
+             if written.stock else 'mmgancomp must be installed to open it')
+    print(f'Config  {written.config}  {needs}')
+    _tell_test(args, str(written.config))
 
 
-_WRITERS: dict[str, Any] = {'onnx': _onnx, 'sparse': _sparse}
+def _tell_test(args: argparse.Namespace, config: str = '') -> None:
+    line = command_line('test', config or args.config, args.out)
+    print(f'Next    {line}')
+
+
+_WRITERS: dict[str, Any] = {
+    'mmagic': _mmagic,
+    'onnx': _onnx,
+    'sparse': _sparse,
+}
