@@ -92,7 +92,11 @@ def _metrics_of(runner: Runner) -> dict[str, Any]:
     class Listener(Hook):
 
         def after_test_epoch(self, runner, metrics=None):
-            found.update(metrics or {})
+            found.update({
+                # Some metrics are tensors, which no file format takes.
+                name: value.item() if hasattr(value, 'item') else value
+                for name, value in (metrics or {}).items()
+            })
 
     found: dict[str, Any] = {}
     runner.register_hook(Listener(), 'LOWEST')
