@@ -69,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
     runner = Runner.from_cfg(config)
     if exported:
         put(runner.model, args.checkpoint)
+    # Building draws initial weights, of an exported model others than of its
+    # source: without this, the two would be evaluated on other noise.
+    runner.set_randomness(
+        **dict(runner._randomness_cfg, seed=runner.seed))
     metrics = _metrics_of(runner)
     if not is_main():
         return 0

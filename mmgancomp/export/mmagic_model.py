@@ -84,7 +84,15 @@ def write_mmagic(path: str | Path, config: Config,
     plain['model'] = _stock_model(plain, subjects)
     text = Config(plain).pretty_text
     read = Config.fromstring(text, '.py')
-    model = build_model(read)
+    try:
+        model = build_model(read)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or ['no reason given'])[0]
+        raise MMGanCompError(
+            'the model cannot be built without what only training needs '
+            f'({type(error).__name__}: {reason}); the attribute for_training '
+            f'of family {subjects[0].family.name!r} says what that is'
+        ) from error
     content = io.BytesIO()
     torch.save(dict(state_dict=_state(model, subjects)), content)
     content.seek(0)
@@ -126,7 +134,8 @@ def _for_inference(config: dict[str, Any],
         hook for hook in plain.get('custom_hooks') or []
         if not (isinstance(hook, Mapping) and _ours(hook.get('type')))
     ]
-    model = plain['model'] = {**plain['model'], **family.for_training}
+    model = plain['model'] = dict(plain['model'])
+    model |= {k: v for k, v in family.for_training.items() if k in model}
     if not isinstance(model.get(_PART), Mapping):
         raise ConfigError.at(f'model.{_PART}', model.get(_PART),
                              'is no config of a network to export')

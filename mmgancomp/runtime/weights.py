@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.runner.checkpoint import get_state_dict
 from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError
@@ -35,6 +34,8 @@ def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
             one of the model's, or one of a narrowed network has another
             shape.
     """
+    # Not at the top: what reads a packed file needs no MMEngine.
+    from mmengine.runner.checkpoint import get_state_dict
     tensors = {
         name.removeprefix('module.'): tensor
         for name, tensor in checkpoint.get('state_dict', checkpoint).items()

@@ -58,8 +58,8 @@ def kept_of(config, share):
     subject = subjects(config)[0]
     groups = families.channel_groups(subject.module)
     return {
-        group.name: list(range(max(1, int(group.n * share))))
-        for group in groups
+        name: list(range(max(1, int(group.width * share))))
+        for name, group in groups.items() if not group.optional
     }
 
 

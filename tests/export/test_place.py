@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -78,7 +80,7 @@ def test_kinds_are_known_by_name_and_content(averaged, tmp_path):
     _, file = averaged
     assert exported_kind(file) == 'sparse'
     plain = tmp_path / 'no_suffix'
-    plain.write_bytes(open(file, 'rb').read())
+    plain.write_bytes(Path(file).read_bytes())
     assert exported_kind(plain) == 'sparse'
     assert exported_kind('gone.onnx') == 'onnx'
     assert exported_kind('gone.pth') is None

@@ -1,0 +1,72 @@
+"""The benchmark of half width measures what it says, on one small family."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import latency
+from tests.support import tiny
+
+pytestmark = tiny.STOCK_WARNINGS
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(latency, 'STOCK',
+                        {'sngan-32': tiny.FAMILIES['sngan_proj']})
+    monkeypatch.setattr(latency, 'THREADS', (1, ))
+    monkeypatch.setattr(latency, '_ROUNDS', 2)
+    monkeypatch.setattr(latency, 'BATCHES', (1, 1))
+
+
+def test_half_width_is_faster_and_the_costliest_layer_is_named(
+        small, monkeypatch):
+    monkeypatch.setattr(latency, 'AIM', 1e9)
+    row = latency.measure('sngan-32')['batch 1, 1 thread(s)']
+    assert row['times_faster'] > 1
+    assert row['times_faster'] == pytest.approx(
+        row['dense_ms']['min'] / row['slim_ms']['min'], rel=0.01)
+    layer = row['costliest_layer']
+    assert 0 < layer['share'] < 1 and layer['times_faster_than_dense'] > 0
+    monkeypatch.setattr(latency, 'AIM', 0)
+    assert 'costliest_layer' not in (
+        latency.measure('sngan-32')['batch 1, 1 thread(s)'])
+
+
+def test_time_of_a_module_is_its_own():
+    inside = {'': 10., 'a.b': 4., 'a.b.c': 3., 'd': 1.}
+    # The list `a` is never called itself.
+    assert latency._own(inside) == {'': 5., 'a.b': 1., 'a.b.c': 3., 'd': 1.}
+
+
+def test_one_family_at_one_batch_size(small, monkeypatch, tmp_path, capsys):
+    asked = []
+    monkeypatch.setattr(
+        latency, 'measure',
+        lambda name, batches: asked.append((name, batches)) or {})
+    words = ['latency', '--only', 'sngan-32', '--batch', '1']
+    monkeypatch.setattr(
+        sys, 'argv', ['benchmarks', *words, '--out', str(tmp_path)])
+    assert benchmarks.main() == 0
+    assert asked == [('sngan-32', [1])]
+    kept = json.loads((tmp_path / 'latency.json').read_text())
+    assert kept['command'] == 'python -m benchmarks ' + ' '.join(words)
+    assert kept['results'] == {'sngan-32': {}}
+
+
+@pytest.mark.parametrize('words', [
+    ['prune', '--only', 'sagan-128'],
+    ['--batch', '1'],
+    ['latency', '--only', 'sagan'],
+    ['latency', '--batch', '0'],
+])
+def test_what_does_not_fit_is_refused(words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['benchmarks', *words])
+    with pytest.raises(SystemExit) as ended:
+        benchmarks.main()
+    assert ended.value.code == 2
+    assert 'error: ' in capsys.readouterr().err
