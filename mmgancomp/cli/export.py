@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--noise',
         choices=['fixed', 'input'],
-        help="onnx: StyleGAN2's noise maps are constants (default), or "
-        'inputs of the graph')
+        help='onnx: noise maps that a network injects are constants '
+        '(default), or inputs of the graph')
     add_config_options(parser)
 
 

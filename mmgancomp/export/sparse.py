@@ -80,8 +80,8 @@ def write_sparse(path: str | Path,
                  dtype: str = 'fp32') -> SparseFile:
     """Write the inference weights of generators, whole or not at all.
 
-    Masks are those of the checkpoint; without them zeros stand for pruned
-    weights.
+    Masks are those of the checkpoint. Without them zeros stand for pruned
+    weights, also where an average does not keep to the masks.
 
     Args:
         path: The file.
@@ -90,7 +90,6 @@ def write_sparse(path: str | Path,
 
     Raises:
         ConfigError: A weight that fp16 cannot hold.
-        MMGanCompError: A pruned weight that is not zero.
     """
     tensors: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
@@ -100,8 +99,8 @@ def write_sparse(path: str | Path,
             for name, value in subject.module.state_dict().items()
         }
         own = subject.masks
-        if own is None:
-            own = masks_of_zeros(state, subject.maskable)
+        if own is None or not _hold(own, state):
+            own = masks_of_zeros(state, own or subject.maskable)
         tensors |= {f'{subject.name}/{k}': v for k, v in state.items()}
         masks |= {f'{subject.name}/{k}': v for k, v in own.items()}
     info = dict(
@@ -118,6 +117,13 @@ def write_sparse(path: str | Path,
         masked=sum(map(_bytes, stored.values())),
         masked_dense=sum(_dense_bytes(tensors[name]) for name in masks),
         unmasked=dict(sorted(plain.items(), key=lambda item: -item[1])))
+
+
+def _hold(masks: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
+    """Whether all that is masked is zero."""
+    return not any(
+        bool(state[name].masked_fill(mask, 0).any())
+        for name, mask in masks.items())
 
 
 def _stored(name: str, value: Tensor, dtype: str) -> Tensor:

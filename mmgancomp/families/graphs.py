@@ -30,6 +30,7 @@ class Graph(nn.Module):
         self.network = network
         first = 'source' if example[0].dim() == 4 else 'noise'
         self.inputs = [first, *keywords]
+        self.eval()
 
     def call(self, tensors: Sequence[Tensor]) -> tuple[tuple, dict[str, Any]]:
         """What the stock network is called with for the same image."""

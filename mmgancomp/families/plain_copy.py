@@ -7,6 +7,7 @@ is computed once.
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 
 import torch
@@ -53,11 +54,20 @@ def _settle(module: nn.Module) -> None:
                     delattr(module, f'{hook.name}_{name}')
             module.register_parameter(hook.name, _fixed(weight))
     if parametrize.is_parametrized(module):
-        for name in list(module.parametrizations):
-            parametrize.remove_parametrizations(module, name)
+        # Not torch's remove_parametrizations: the class is made for the
+        # layer, and the copy shares it with the network.
+        weights = {name: getattr(module, name)
+                   for name in module.parametrizations}
+        del module.parametrizations
+        module.__class__ = type(module).__bases__[0]
+        for name, weight in weights.items():
+            module.register_parameter(name, _fixed(weight))
     if hasattr(module, 'sn_weight'):
         # The ajbrock style: a layer of torch that divides its own weight.
         module.weight = _fixed(module.sn_weight())
+        for name in list(module._buffers):
+            if re.fullmatch(r'(u|sv)\d+', name):
+                delattr(module, name)
         module.__class__ = next(
             base for base in type(module).__mro__
             if base.__module__.startswith('torch.nn.'))

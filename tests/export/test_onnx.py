@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmgancomp.cli.main import main
 from mmgancomp.errors import ConfigError, MMGanCompError
@@ -49,6 +50,16 @@ def test_every_family_at_several_batch_sizes(family, tmp_path):
         found, = running.run(None, {k: v.numpy() for k, v in given.items()})
         assert np.abs(found - wanted.numpy()).max() < 1e-4
         assert wanted.std() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['stylegan2', 'biggan', 'pix2pix'])
+def test_stock_size(family, tmp_path):
+    config = Config.fromstring(
+        f"_base_ = 'mmagic::{tiny.FAMILIES[family]}'", '.py')
+    path = exported.checkpoint(config, tmp_path / 'a.pth')
+    written = write_onnx(tmp_path / 'g.onnx', subjects(config, path))
+    assert all(file.difference < 1e-4 for file in written)
 
 
 def test_a_graph_of_other_images_is_not_written(tmp_path, monkeypatch):

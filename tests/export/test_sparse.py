@@ -103,6 +103,20 @@ def test_zeros_stand_for_masks_where_there_are_none(tmp_path):
         assert torch.equal(stored.state[name], value), name
 
 
+def test_an_average_that_does_not_keep_to_the_masks(tmp_path):
+    config = tiny.config('biggan', tmp_path)
+    chosen = subjects(config,
+                      exported.checkpoint(config, tmp_path / 'a.pth', 0.1))
+    name = next(iter(chosen[0].masks))
+    with torch.no_grad():
+        chosen[0].module.get_parameter(name).fill_(1)
+    write_sparse(tmp_path / 'g', chosen)
+    stored = read_sparse(tmp_path / 'g')['generator']
+    assert name not in stored.masks and stored.masks
+    for key, value in chosen[0].module.state_dict().items():
+        assert torch.equal(stored.state[key], value), key
+
+
 def test_weights_of_another_network_are_refused(pruned, tmp_path):
     chosen = pruned('biggan')
     write_sparse(tmp_path / 'g', chosen)

@@ -91,10 +91,9 @@ def test_only_noise_that_is_there_becomes_an_input():
 
 
 def test_half_precision_blocks_have_no_graph():
-    family, network = generator(
-        'stylegan2', generator=dict(num_fp16_scales=1))
+    model = tiny.model('stylegan2', generator=dict(num_fp16_scales=1))
     with pytest.raises(ConfigError, match='num_fp16_scales=0'):
-        family.graph(network)
+        families.of(model).graph(model.generator)
 
 
 def test_conditional_stylegan2():

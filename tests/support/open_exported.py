@@ -66,7 +66,7 @@ def image_of(model):
 
 
 def sparse():
-    """torch, safetensors and the reader of ours; no MMagic."""
+    """The reader of ours; no MMagic."""
     from mmgancomp.export import read_sparse
     network = next(iter(read_sparse(FILE).values()))
     return np.concatenate([
