@@ -17,6 +17,7 @@ from mmgancomp.evaluation.profile_model import build_model, subjects
 from mmgancomp.export import mmagic_model
 from mmgancomp.export.mmagic_model import write_mmagic
 from tests.support import exported, slim, tiny
+from tests.support.exported import some_slow
 
 pytestmark = tiny.STOCK_WARNINGS
 
@@ -34,7 +35,8 @@ def rebuilt(model_file):
     return model
 
 
-@pytest.mark.parametrize('family', tiny.FAMILIES)
+@pytest.mark.parametrize(
+    'family', some_slow(tiny.FAMILIES, 'stylegan2', 'biggan', 'cyclegan'))
 def test_half_width_is_a_stock_config(family, tmp_path):
     config = slim.config(family, tmp_path)
     chosen, found = written(config, tmp_path)
@@ -77,8 +79,13 @@ def planned(family, folder, kept):
     return Config.fromfile(path)
 
 
-@pytest.mark.parametrize('family', ['dcgan', 'pix2pix'])
-@pytest.mark.parametrize('share', [0.5, 0.75])
+UNIFORM = [('dcgan', 0.75), ('pix2pix', 0.5)] + [
+    pytest.param(family, 0.5, marks=pytest.mark.slow)
+    for family in tiny.FAMILIES if family not in ('stylegan2', 'pix2pix')
+]
+
+
+@pytest.mark.parametrize('family,share', UNIFORM)
 def test_a_uniform_plan_is_a_stock_config(family, share, tmp_path):
     base = tiny.config(family, tmp_path)
     chosen, found = written(

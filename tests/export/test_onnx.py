@@ -15,6 +15,7 @@ from mmgancomp.export.onnx_file import read_sealed, session, write_onnx
 from mmgancomp.export.onnx_run import OnnxForward
 from mmgancomp.families.graphs import Graph
 from tests.support import exported, tiny
+from tests.support.exported import some_slow
 
 pytestmark = tiny.STOCK_WARNINGS
 
@@ -28,7 +29,9 @@ def chosen(family, folder, **overrides):
     return subjects(config, path, size=SMALL.get(family))
 
 
-@pytest.mark.parametrize('family', tiny.FAMILIES)
+@pytest.mark.parametrize(
+    'family',
+    some_slow(tiny.FAMILIES, 'stylegan2', 'biggan', 'pix2pix', 'esrgan'))
 def test_every_family_at_several_batch_sizes(family, tmp_path):
     networks = chosen(family, tmp_path)
     written = write_onnx(tmp_path / 'g.onnx', networks)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmgancomp.channels import ChannelPlan
 from mmgancomp.cli.main import main
-from mmgancomp.errors import MMGanCompError
+from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.sparsity.packed import load
 from tests.support import tiny
 
@@ -96,10 +97,34 @@ PLANS = {
 }
 
 
-def plan_said(path, folder, capsys):
-    """What ``mmgancomp plan`` says of a config with such a plan."""
-    base = tiny.config('dcgan', folder)
-    config = folder / 'planned.py'
+def refused(path):
+    with pytest.raises(ConfigError) as error:
+        ChannelPlan.read(path)
+    message = str(error.value)
+    assert '\n' not in message and message.startswith('plan'), message
+
+
+@pytest.mark.parametrize('what', PLANS)
+def test_plans_of_wrong_types(what, tmp_path):
+    path = tmp_path / 'plan.json'
+    path.write_text(json.dumps(PLANS[what]))
+    refused(path)
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'{"schema": 1', b'[' * 100_000, b'\x00', b'\xff\xfe', b'"\\ud800"'
+])
+def test_plans_that_are_no_json(content, tmp_path):
+    path = tmp_path / 'plan.json'
+    path.write_bytes(content)
+    refused(path)
+
+
+def test_a_config_with_such_a_plan(tmp_path, capsys):
+    path = tmp_path / 'plan.json'
+    path.write_bytes(harmful(tmp_path))
+    base = tiny.config('dcgan', tmp_path)
+    config = tmp_path / 'planned.py'
     config.write_text(
         f'_base_ = [{str(base.filename)!r}]\n'
         'model = dict(generator=dict(\n'
@@ -107,25 +132,10 @@ def plan_said(path, folder, capsys):
         '    network={{_base_.model.generator}},\n'
         f'    plan={str(path)!r}))\n')
     assert main(['plan', str(config)]) == 2
-    return [line for line in capsys.readouterr().err.splitlines()
+    said = [line for line in capsys.readouterr().err.splitlines()
             if line.startswith('error: ')]
-
-
-@pytest.mark.parametrize('what', PLANS)
-def test_plans_of_wrong_types(what, tmp_path, capsys):
-    path = tmp_path / 'plan.json'
-    path.write_text(json.dumps(PLANS[what]))
-    said = plan_said(path, tmp_path, capsys)
     assert len(said) == 1 and 'plan' in said[0]
-
-
-@pytest.mark.parametrize('text', [
-    '', '{"schema": 1', '[' * 100_000, '\x00', '"\\ud800"'
-])
-def test_plans_that_are_no_json(text, tmp_path, capsys):
-    path = tmp_path / 'plan.json'
-    path.write_text(text)
-    assert len(plan_said(path, tmp_path, capsys)) == 1
+    assert not (tmp_path / 'ran').exists()
 
 
 def test_a_packed_file_is_no_pickle(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -15,7 +17,7 @@ from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.sparsity import MaskedNetwork
 from tests.support import tiny
 
-__all__ = ['checkpoint', 'figures', 'lively', 'testable']
+__all__ = ['checkpoint', 'figures', 'lively', 'some_slow', 'testable']
 
 
 def lively(model: nn.Module) -> None:
@@ -72,6 +74,14 @@ def checkpoint(config: Any,
             state_dict=model.state_dict(),
             mmgancomp=dict(schema=1, sparsity=masks)), path)
     return str(path)
+
+
+def some_slow(names: Iterable[str], *fast: str) -> list[Any]:
+    """Parameters of a test: these few in the fast part, others slow."""
+    return [
+        name if name in fast else pytest.param(name, marks=pytest.mark.slow)
+        for name in names
+    ]
 
 
 def testable(family: str, folder: Path, **overrides: Any) -> Any:
