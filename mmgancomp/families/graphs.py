@@ -21,7 +21,8 @@ class Graph(nn.Module):
 
     Attributes:
         inputs: Names of the tensors that a forward takes, in order:
-            ``noise`` or ``source``, then the keywords.
+            ``noise`` or ``source``, ``input_1`` and so on for what else is
+            given by position, then the keywords.
     """
 
     def __init__(self, network: nn.Module, example: Sequence[Tensor],
@@ -29,13 +30,16 @@ class Graph(nn.Module):
         super().__init__()
         self.network = network
         first = 'source' if example[0].dim() == 4 else 'noise'
-        self.inputs = [first, *keywords]
+        self.positional = len(example)
+        more = [f'input_{index}' for index in range(1, self.positional)]
+        self.inputs = [first, *more, *keywords]
         self.eval()
 
     def call(self, tensors: Sequence[Tensor]) -> tuple[tuple, dict[str, Any]]:
         """What the stock network is called with for the same image."""
-        first, *rest = tensors
-        return (first, ), dict(zip(self.inputs[1:], rest))
+        args = tuple(tensors[:self.positional])
+        rest = tensors[self.positional:]
+        return args, dict(zip(self.inputs[self.positional:], rest))
 
     def more(self, batch: int, random: torch.Generator) -> list[Tensor]:
         """Tensors that a forward takes beyond those of an example call."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -106,12 +108,14 @@ def test_images_that_are_not_finite(tmp_path):
 def test_a_missing_package_is_named(package, tmp_path, monkeypatch):
     networks = chosen('dcgan', tmp_path)
 
-    def absent(name):
-        raise ImportError(name)
+    found = importlib.import_module
 
-    monkeypatch.setattr(
-        onnx_file.importlib, 'import_module',
-        lambda name: absent(name) if name == package else __import__(name))
+    def absent(name, *rest):
+        if name == package:
+            raise ImportError(name)
+        return found(name, *rest)
+
+    monkeypatch.setattr(importlib, 'import_module', absent)
     with pytest.raises(ConfigError, match=f'package {package}: pip install'):
         write_onnx(tmp_path / 'g.onnx', networks)
 

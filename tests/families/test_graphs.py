@@ -134,3 +134,6 @@ def test_names_of_inputs_say_what_they_are():
     assert Graph(nn.Identity(), call, []).inputs == ['source']
     assert Graph(nn.Identity(), [torch.zeros(1, 4)],
                  ['label']).inputs == ['noise', 'label']
+    graph = Graph(nn.Identity(), call * 2, ['scale'])
+    assert graph.inputs == ['source', 'input_1', 'scale']
+    assert graph.call([1, 2, 3]) == ((1, 2), dict(scale=3))
