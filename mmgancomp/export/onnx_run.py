@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from mmgancomp.errors import ConfigError, MMGanCompError
 
@@ -35,6 +38,7 @@ class OnnxForward:
         self.session = session(read_sealed(path), str(path))
         self.inputs = {i.name: i.shape for i in self.session.get_inputs()}
         self._check(network)
+        self.network, self.told = network, False
 
     def _check(self, network: nn.Module) -> None:
         first, *_ = self.inputs
@@ -49,6 +53,7 @@ class OnnxForward:
 
     def __call__(self, first: Tensor, label: Tensor | None = None,
                  **given: Any) -> Tensor:
+        self._tell_mode()
         names = list(self.inputs)
         tensors = {names[0]: first}
         if 'label' in names:
@@ -66,6 +71,21 @@ class OnnxForward:
             for name, tensor in tensors.items()
         })
         return torch.from_numpy(image).to(first.device)
+
+    def _tell_mode(self) -> None:
+        """Say once that a model wants training mode, which no graph has."""
+        if self.told or not self.network.training or not any(
+                isinstance(module, _BatchNorm | _DropoutNd)
+                for module in self.network.modules()):
+            return
+        self.told = True
+        from mmengine.logging import print_log
+        print_log(
+            f'{type(self.network).__name__} is evaluated in training mode: '
+            'dropout, and statistics of the batch. The ONNX graph is that of '
+            'eval mode, so the figures are not those of the checkpoint',
+            'current',
+            level=logging.WARNING)
 
     def _label(self, label: Tensor | None) -> Tensor:
         if label is None:

@@ -180,6 +180,21 @@ def test_a_stand_in_takes_what_models_say(written):
         stand_in(noise)
 
 
+def test_training_mode_is_said_not_to_be_there(tmp_path, capfd):
+    subject, = chosen('pix2pix', tmp_path)
+    write_onnx(tmp_path / 'g.onnx', [subject])
+    stand_in = OnnxForward(tmp_path / 'g.onnx', subject.module)
+    args, _ = subject.call(1)
+    said = 'evaluated in training mode'
+    subject.module.eval()
+    stand_in(*args)
+    assert said not in ''.join(capfd.readouterr())
+    subject.module.train()
+    stand_in(*args)
+    stand_in(*args)
+    assert ''.join(capfd.readouterr()).count(said) == 1
+
+
 def test_a_graph_of_another_generator(written, tmp_path):
     other, = chosen('dcgan', tmp_path, model=dict(noise_size=8))
     with pytest.raises(ConfigError, match="takes noise .*of size 8"):

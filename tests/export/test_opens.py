@@ -79,10 +79,6 @@ def test_onnx_needs_onnxruntime_alone(root, tmp_path):
     check_onnx(root, tiny.config('stylegan2', tmp_path), tmp_path)
 
 
-def test_stock_config_needs_mmagic_alone(root, tmp_path):
-    check_mmagic(root, slim.config('biggan', tmp_path), tmp_path)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('family', tiny.FAMILIES)
 def test_onnx_of_every_family(root, family, tmp_path):
