@@ -47,6 +47,7 @@ MODELS = _child(stock.MODELS, [
 ])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
+    f'{SCOPE}.channels.hook',
     f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
 LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
