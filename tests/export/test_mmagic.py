@@ -16,7 +16,8 @@ from mmgancomp.errors import MMGanCompError
 from mmgancomp.evaluation.profile_model import build_model, subjects
 from mmgancomp.export import mmagic_model
 from mmgancomp.export.mmagic_model import write_mmagic
-from tests.support import exported, slim, tiny
+from mmgancomp.export.onnx_file import write_onnx
+from tests.support import cuts, exported, slim, tiny
 from tests.support.exported import some_slow
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -108,6 +109,23 @@ def test_another_plan_stands_in_the_config(tmp_path):
     network = families.of(model).networks(model)['generator']
     for key, value in chosen[0].module.state_dict().items():
         assert torch.equal(network.ema.state_dict()[key], value), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('seed', [0, 1])
+@pytest.mark.parametrize('family', tiny.FAMILIES)
+def test_any_plan_is_exported_and_comes_back(family, seed, tmp_path):
+    base = subjects(tiny.config(family, tmp_path))[0]
+    kept = cuts.plan(families.channel_groups(base.module), seed)
+    chosen, found = written(planned(family, tmp_path, kept), tmp_path)
+    model = rebuilt(found)
+    networks = families.of(model).networks(model)
+    for subject in chosen:
+        state = networks[subject.name].module.state_dict()
+        for key, value in subject.module.state_dict().items():
+            assert torch.equal(state[key], value), key
+    assert all(file.difference < 1e-4
+               for file in write_onnx(tmp_path / 'g.onnx', chosen))
 
 
 def test_the_average_costs_nothing_twice(tmp_path):
