@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,34 @@ def teacher_cost() -> dict[str, Any]:
     return found
 
 
+def latency(only: Sequence[str] | None = None,
+            batches: Sequence[int] | None = None) -> dict[str, Any]:
+    """Generators at half width against full width, stock size, CPU."""
+    from .latency import BATCHES, STOCK, measure
+    found = {}
+    for name in only or STOCK:
+        found[name] = measure(name, batches or BATCHES)
+        print(f'  {name}: {found[name]}', flush=True)
+    return found
+
+
+def packed() -> dict[str, Any]:
+    """Packed files at density 0.1, by the layers that are masked."""
+    from .packed import STOCK, measure
+    found = {}
+    for name in STOCK:
+        found[name] = measure(name)
+        print(f'  {name}: {found[name]}', flush=True)
+    return found
+
+
 BENCHMARKS = {
     'mask_update': mask_update,
     'callbacks': callbacks,
     'prune': prune,
-    'teacher_cost': teacher_cost
+    'teacher_cost': teacher_cost,
+    'latency': latency,
+    'packed': packed
 }
 
 
@@ -83,11 +107,23 @@ def main() -> int:
         type=Path,
         default=RESULTS,
         help='folder for one JSON file per benchmark')
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='FAMILY',
+        help='latency: these alone, for example sagan-128')
+    parser.add_argument(
+        '--batch',
+        nargs='+',
+        type=int,
+        choices=[8, 1],
+        help='latency: these batch sizes alone')
     args = parser.parse_args()
     unknown = set(args.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f'no benchmark {min(unknown)!r}; there are '
                      f'{", ".join(BENCHMARKS)}')
+    chosen = _chosen(parser, args)
     warnings.simplefilter('ignore')
     from mmgancomp.files import write_whole
     for name in args.names or BENCHMARKS:
@@ -99,14 +135,36 @@ def main() -> int:
                 'threads': torch.get_num_threads(),
                 'torch': torch.__version__
             },
-            'command': f'python -m benchmarks {name}',
-            'results': BENCHMARKS[name]()
+            'command': _command(name, args),
+            'results': BENCHMARKS[name](*chosen)
         }
         text = json.dumps(found, indent=1)
         print(text)
         write_whole(args.out / f'{name}.json', text + '\n')
     print(f'kept in {args.out}')
     return 0
+
+
+def _command(name: str, args: argparse.Namespace) -> str:
+    words = ['python -m benchmarks', name]
+    for flag, values in (('--only', args.only), ('--batch', args.batch)):
+        words += [flag, *map(str, values)] if values else []
+    return ' '.join(words)
+
+
+def _chosen(parser: argparse.ArgumentParser,
+            args: argparse.Namespace) -> list[Any]:
+    """What of a benchmark is to run; empty: all of it."""
+    if args.only is None and args.batch is None:
+        return []
+    if args.names != ['latency']:
+        parser.error('--only and --batch belong to latency: name it alone')
+    from .latency import STOCK
+    unknown = set(args.only or ()) - set(STOCK)
+    if unknown:
+        parser.error(f'no family {min(unknown)!r}; there are '
+                     f'{", ".join(STOCK)}')
+    return [args.only, args.batch]
 
 
 if __name__ == '__main__':

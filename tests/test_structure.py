@@ -23,6 +23,7 @@ FILES = sorted(
 LEVELS = [
     ['cli'],
     ['demo'],
+    ['export'],
     ['report', 'evaluation', 'datasets'],
     ['sparsity', 'channels', 'distillation'],
     ['runtime'],

@@ -156,7 +156,7 @@ class ChannelPlan:
             raise ConfigError.at(
                 key, str(path),
                 f'cannot be read: {error.strerror or error}') from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError.at(key, str(path),
                                  f'is not valid JSON: {error}') from None
         return cls.of(document, key)

@@ -26,7 +26,9 @@ _SUFFIXES = ('.json', '.yaml', '.yml', '.pkl', '.pickle')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare MMagic's flags, in MMagic's spelling."""
     parser.add_argument('config', help='config file, or package::path')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file or address, or what `export` wrote')
     parser.add_argument(
         '--out', help=f'write the metrics to this file ({_SUFFIXES[0]}, …)')
     parser.add_argument(
@@ -46,7 +48,12 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     set_work_dir(config, args.work_dir, args.config)
-    config.load_from = existing_checkpoint('checkpoint', args.checkpoint)
+    from mmgancomp.export.place import exported_kind, find, put
+    exported = exported_kind(args.checkpoint) is not None
+    if not (exported and find(args.checkpoint)):
+        existing_checkpoint('checkpoint', args.checkpoint)
+    # Exported files are put in place below.
+    config.load_from = None if exported else args.checkpoint
     # A config that resumes training would look for optimizers in the file.
     config.resume = False
     for key in ('test_cfg', 'test_dataloader', 'test_evaluator'):
@@ -60,6 +67,12 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
     runner = Runner.from_cfg(config)
+    if exported:
+        put(runner.model, args.checkpoint)
+    # Building draws initial weights, of an exported model others than of its
+    # source: without this, the two would be evaluated on other noise.
+    runner.set_randomness(
+        **dict(runner._randomness_cfg, seed=runner.seed))
     metrics = _metrics_of(runner)
     if not is_main():
         return 0
@@ -83,7 +96,11 @@ def _metrics_of(runner: Runner) -> dict[str, Any]:
     class Listener(Hook):
 
         def after_test_epoch(self, runner, metrics=None):
-            found.update(metrics or {})
+            found.update({
+                # Some metrics are tensors, which no file format takes.
+                name: value.item() if hasattr(value, 'item') else value
+                for name, value in (metrics or {}).items()
+            })
 
     found: dict[str, Any] = {}
     runner.register_hook(Listener(), 'LOWEST')

@@ -13,13 +13,9 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.sparsity.packed import packed_bytes
+from mmgancomp.sparsity.packed import masks_of_zeros, packed_bytes
 
 __all__ = ['inference', 'inference_bytes', 'layer_costs', 'macs', 'weights']
-
-# A mask costs one bit per weight of 32: below this share of zeros it does
-# not pay.
-_WORTH_PACKING = 1 / 32
 
 
 @contextlib.contextmanager
@@ -212,11 +208,7 @@ def inference_bytes(network: nn.Module,
         if isinstance(value, Tensor)
     }
     if masks is None:
-        masks = {
-            name: tensors[name] != 0
-            for name in maskable
-            if _share_of_zeros(tensors[name]) > _WORTH_PACKING
-        }
+        masks = masks_of_zeros(tensors, maskable)
     return dict(
         bytes=len(save(tensors)), bytes_packed=packed_bytes(tensors, masks))
 
@@ -225,7 +217,3 @@ def _single(value: Tensor) -> Tensor:
     """Dense, on the CPU, in fp32 where it is a float; shares no memory."""
     kind = torch.float32 if value.is_floating_point() else value.dtype
     return value.detach().to('cpu', kind, copy=True).contiguous()
-
-
-def _share_of_zeros(tensor: Tensor) -> float:
-    return 1 - _nonzero(tensor) / max(tensor.numel(), 1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmgancomp import families
 from mmgancomp.errors import ConfigError, closest
+from mmgancomp.runtime.weights import differences
 from mmgancomp.sparsity.packed import unpack_mask
 
 if TYPE_CHECKING:
@@ -172,28 +173,11 @@ def load_network(model: nn.Module, module: nn.Module,
         raise ConfigError.at(
             'checkpoint', str(checkpoint),
             f'holds no weights {prefix}*; its first keys are {shown}')
-    wanted = module.state_dict()
-    wrong = _differences(wanted, own)
+    wrong = differences(module.state_dict(), own)
     if wrong:
-        more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
-        raise ConfigError.at(
-            'checkpoint', str(checkpoint),
-            f'does not fit the config at {prefix}*: '
-            f'{"; ".join(wrong[:3])}{more}')
+        raise ConfigError.at('checkpoint', str(checkpoint),
+                             f'does not fit the config at {prefix}*: {wrong}')
     module.load_state_dict(own, strict=True)
-
-
-def _differences(wanted: Mapping[str, Tensor],
-                 given: Mapping[str, Tensor]) -> list[str]:
-    wrong = [f'{key} is missing' for key in wanted if key not in given]
-    wrong += [f'{key} is not in the network'
-              for key in given if key not in wanted]
-    wrong += [
-        f'{key} is {tuple(given[key].shape)}, the network has '
-        f'{tuple(value.shape)}' for key, value in wanted.items()
-        if key in given and given[key].shape != value.shape
-    ]
-    return wrong
 
 
 def masks_in(loaded: Mapping[str, Any],

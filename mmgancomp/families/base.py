@@ -20,7 +20,9 @@ from mmgancomp.errors import ConfigError, MMGanCompError, closest
 
 from .calls import TeachingQuestions
 from .conventions import CostConvention
+from .graphs import Graph
 from .layers import MaskableWeight, convolution_weights, linear_weights
+from .plain_copy import plain_copy
 
 if TYPE_CHECKING:
     from .groups import ChannelGroup
@@ -64,6 +66,9 @@ class Family(TeachingQuestions):
 
     name: str
     """Shown to users, for example in ``mmgancomp plan``."""
+
+    for_training: Mapping[str, Any] = {'discriminator': None}
+    """Options of the models that leave out what only training needs."""
 
     @abstractmethod
     def claims(self, model: nn.Module) -> bool:
@@ -187,6 +192,25 @@ class Family(TeachingQuestions):
         compare calls bit for bit.
         """
         return seeded_forward(network)
+
+    def graph(self, network: nn.Module, noise: str = 'fixed') -> Graph:
+        """A generator as a function of tensors, for other runtimes.
+
+        Args:
+            network: The generator; left as it is.
+            noise: What becomes of noise maps that the network injects:
+                ``'fixed'``, they are constants; ``'input'``, they are given
+                with each call.
+
+        Raises:
+            ConfigError: A setting that the network has no graph for.
+        """
+        if noise != 'fixed':
+            raise ConfigError.at(
+                '--noise', noise, f'{type(network).__name__} injects no '
+                'noise maps; leave it out')
+        args, kwargs = self.example_call(network, 1, torch.Generator())
+        return Graph(plain_copy(network), args, list(kwargs))
 
     def amp(self, config: Any) -> None:
         """Change what ``--amp`` must change besides the optimizer wrappers.

@@ -36,6 +36,7 @@ class SRGANFamily(Family):
 
     name = 'srgan'
     discriminator_losses = 2
+    for_training = {'discriminator': None, 'perceptual_loss': None}
 
     def claims(self, model: nn.Module) -> bool:
         return inherits(model, 'SRGAN') and not inherits(

@@ -17,9 +17,12 @@ from .base import Family, bare, inherits, seeded_forward
 from .calls import Call, FeaturePoint
 from .conventions import CostConvention, stylegan2_macs
 from .gan import BaseGANFamily
+from .graphs import Graph
 from .groups import ChannelGroup
 from .layers import MaskableWeight, raw_weight_name
 from .narrowing import stock_class
+from .plain_copy import plain_copy
+from .stylegan2_graph import StyleGAN2Graph
 from .stylegan2_width import narrow_discriminator, narrow_generator
 
 
@@ -185,6 +188,23 @@ class StyleGAN2Family(BaseGANFamily):
                 size //= 2
             return {**points, '4px': FeaturePoint('final_conv')}
         return super().feature_points(network)
+
+    def graph(self, network: nn.Module, noise: str = 'fixed') -> Graph:
+        """See :meth:`Family.graph`."""
+        if not inherits(network, 'StyleGAN2Generator'):
+            return super().graph(network, noise)
+        if any(
+                getattr(module, 'fp16_enabled', False)
+                for module in network.modules()):
+            raise ConfigError.at(
+                'model.generator.num_fp16_scales',
+                getattr(network, 'num_fp16_scales', None),
+                'a graph is in full precision; give --cfg-options '
+                'model.generator.num_fp16_scales=0 '
+                'model.generator.fp16_enabled=False')
+        args, kwargs = self.example_call(network, 1, torch.Generator())
+        return StyleGAN2Graph(
+            plain_copy(network), args, list(kwargs), noise)
 
     def fixed_noise(self, network: nn.Module) -> AbstractContextManager[None]:
         """See :meth:`Family.fixed_noise`.

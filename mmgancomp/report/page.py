@@ -10,7 +10,7 @@ from mmgancomp import __version__, plugins
 
 from .figures import curve_figures, image_figures
 from .load import Run
-from .rows import Row, rows_of
+from .rows import Row, generators, rows_of
 from .style import STYLE
 from .tables import layer_tables, model_table, network_table
 from .text import count_text, duration_text
@@ -99,6 +99,15 @@ def _in_short(rows: Sequence[Row]) -> str:
 
 def _models(rows: Sequence[Row], runs: Sequence[Run]) -> str:
     notes = ['Counts are those of the generator, all parameters included']
+    if any(row.paper_macs is not None for row in rows):
+        sources = sorted({
+            source for row in rows for network in generators(
+                row.model).values()
+            for source in (network.get('conventions') or {}).values()
+        })
+        notes.append('MACs are as executed; «MACs, paper» is as counted for '
+                     f'published tables ({", ".join(sources)}), to compare '
+                     'with them and nothing else')
     settings = {(row.latency.get('batch'), row.latency.get('threads'))
                 for row in rows if row.latency}
     if len(settings) == 1:

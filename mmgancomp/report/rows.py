@@ -24,6 +24,7 @@ class Row:
         nonzero: Those that are not zero.
         kept: Kept ÷ maskable, over its generators.
         macs: Executed multiply-accumulates.
+        paper_macs: The same as published tables count them.
         bytes: Plain file of the inference weights.
         packed: Packed file of the same.
         latency: ``median``, ``p10``, ``p90``, ``batch``, ``threads``.
@@ -38,6 +39,7 @@ class Row:
     nonzero: int | None = None
     kept: float | None = None
     macs: int | None = None
+    paper_macs: int | None = None
     bytes: int | None = None
     packed: int | None = None
     latency: Mapping[str, Any] = field(default_factory=dict)
@@ -92,12 +94,11 @@ def _row(name: str, run: Run, model: Mapping[str, Any]) -> Row:
     latency = model.get('latency_ms') or {}
     if not latency and len(networks) == 1:
         latency = networks[0].get('latency_ms') or {}
+    macs = [network.get('macs') or {} for network in networks]
     maskable, kept = _sum(networks, 'maskable'), _sum(networks, 'kept')
     density = kept / maskable if kept is not None and maskable else None
     if density is None and len(networks) == 1:
         density = networks[0].get('density')
-    macs = [(network.get('macs') or {}).get('executed')
-            for network in networks]
     return Row(
         name=name,
         run=run,
@@ -110,7 +111,8 @@ def _row(name: str, run: Run, model: Mapping[str, Any]) -> Row:
         params=_sum(networks, 'params'),
         nonzero=_sum(networks, 'nonzero'),
         kept=density,
-        macs=None if not macs or None in macs else sum(macs),
+        macs=_sum(macs, 'executed'),
+        paper_macs=_sum(macs, 'paper'),
         bytes=_own(model, networks, 'bytes'),
         packed=_own(model, networks, 'bytes_packed'),
         latency=latency if latency.get('median') is not None else {},

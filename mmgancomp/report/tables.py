@@ -54,6 +54,7 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
         _Column('kept of maskable', lambda row: row.kept, percent_text,
                 False),
         _Column('MACs', lambda row: row.macs, count_text),
+        _Column('MACs, paper', lambda row: row.paper_macs, count_text),
         _Column('file, plain', lambda row: row.bytes, bytes_text),
         _Column('file, packed', lambda row: row.packed, bytes_text),
         _Column(
@@ -129,7 +130,12 @@ def network_table(rows: Sequence[Row]) -> str:
     if all(len(row.model.get('networks') or {}) < 2 for row in rows):
         return ''
     heads = ('network', 'parameters', 'non-zero', 'maskable', 'kept',
-             'kept of maskable', 'MACs')
+             'kept of maskable', 'MACs', 'MACs, paper')
+    # A convention of a paper is for some generators only.
+    if all(
+            'paper' not in (network.get('macs') or {}) for row in rows
+            for network in (row.model.get('networks') or {}).values()):
+        heads = heads[:-1]
     body = [
         _row(
             f'{row.name} · {name}',
@@ -139,6 +145,7 @@ def network_table(rows: Sequence[Row]) -> str:
             count_text(network.get('kept')),
             percent_text(network.get('density')),
             count_text((network.get('macs') or {}).get('executed')),
+            count_text((network.get('macs') or {}).get('paper')),
             heads=heads) for row in rows
         for name, network in (row.model.get('networks') or {}).items()
     ]

@@ -1,18 +1,17 @@
-"""Whether a checkpoint is one of this model at all."""
+"""Whether weights are of this model, or of this network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.runner.checkpoint import get_state_dict
-from torch import nn
+from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError
 
 from .structure import misfit, noted
 
-__all__ = ['check_some_fit']
+__all__ = ['check_some_fit', 'differences']
 
 
 def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
@@ -35,6 +34,8 @@ def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
             one of the model's, or one of a narrowed network has another
             shape.
     """
+    # Not at the top: what reads a packed file needs no MMEngine.
+    from mmengine.runner.checkpoint import get_state_dict
     tensors = {
         name.removeprefix('module.'): tensor
         for name, tensor in checkpoint.get('state_dict', checkpoint).items()
@@ -59,3 +60,26 @@ def check_some_fit(model: nn.Module, checkpoint: Mapping[str, Any], key: str,
         key, value, f'name a checkpoint of this {type(model).__name__}; in '
         f'this one no weight fits: {name} is {found} there and '
         f'{tuple(shape)} here')
+
+
+def differences(wanted: Mapping[str, Tensor],
+                given: Mapping[str, Tensor]) -> str:
+    """In what weights are not exactly those of a network, as a sentence.
+
+    Args:
+        wanted: The network's ``state_dict``.
+        given: The weights.
+
+    Returns:
+        The first three differences; empty if names and shapes are equal.
+    """
+    wrong = [f'{key} is missing' for key in wanted if key not in given]
+    wrong += [f'{key} is not in the network'
+              for key in given if key not in wanted]
+    wrong += [
+        f'{key} is {tuple(given[key].shape)}, the network has '
+        f'{tuple(value.shape)}' for key, value in wanted.items()
+        if key in given and given[key].shape != value.shape
+    ]
+    more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
+    return '; '.join(wrong[:3]) + more

@@ -11,7 +11,8 @@ tensors, and ``info``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ from mmgancomp.errors import MMGanCompError
 from mmgancomp.files import write_whole
 
 __all__ = [
-    'load', 'pack', 'pack_mask', 'packed_bytes', 'save_packed', 'unpack',
-    'unpack_mask'
+    'load', 'masks_of_zeros', 'pack', 'pack_mask', 'packed_bytes',
+    'save_packed', 'unpack', 'unpack_mask'
 ]
 
 FORMAT = 'mmgancomp-packed'
 VERSION = 1
+
+# A mask costs one bit per weight of 32: below this share of zeros it does
+# not pay.
+_WORTH_PACKING = 1 / 32
 
 
 def pack_mask(mask: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ def unpack_mask(bits: Tensor, shape: list[int] | tuple[int, ...]) -> Tensor:
     Raises:
         MMGanCompError: If the number of bytes does not fit the shape.
     """
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     if bits.dtype != torch.uint8 or bits.numel() != (count + 7) // 8:
         raise MMGanCompError(
             f'a packed mask of {bits.numel()} bytes cannot have shape '
@@ -110,9 +115,25 @@ def unpack(
             raise MMGanCompError(f'{base}: the kept values do not fit the '
                                  'mask')
         dense = torch.zeros(shapes[base], dtype=kept.dtype)
-        dense[mask] = kept
+        dense[mask] = kept.reshape(-1)
         tensors[base], masks[base] = dense, mask
     return tensors, masks
+
+
+def masks_of_zeros(tensors: Mapping[str, Tensor],
+                   names: Iterable[str]) -> dict[str, Tensor]:
+    """Masks in whose place zeros stand, where packing them saves bytes.
+
+    Args:
+        tensors: Name → tensor.
+        names: Those that a mask could cover.
+    """
+    masks = {name: tensors[name] != 0 for name in names}
+    return {
+        name: mask
+        for name, mask in masks.items()
+        if mask.numel() * (1 - _WORTH_PACKING) > int(mask.count_nonzero())
+    }
 
 
 def packed_bytes(tensors: Mapping[str, Tensor],
@@ -170,14 +191,27 @@ def load(
         header = json.loads(metadata[FORMAT])
         version = header['version']
         shapes, info = header['shapes'], header['info']
-    except (KeyError, TypeError, ValueError) as error:
-        raise MMGanCompError(f'{path}: damaged metadata') from error
+        fits = isinstance(info, dict) and _are_shapes(shapes)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        fits = False
+    if not fits:
+        raise MMGanCompError(f'{path}: damaged metadata')
     if version != VERSION:
         raise MMGanCompError(
             f'{path} has packed format version {version}; '
             f'this release reads {VERSION}')
-    tensors, masks = unpack(stored, shapes)
+    try:
+        tensors, masks = unpack(stored, shapes)
+    except MMGanCompError as error:
+        raise MMGanCompError(f'{path} is damaged: {error}') from error
     return tensors, masks, info
+
+
+def _are_shapes(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(shape, list) and all(
+            type(size) is int and size >= 0 for size in shape)
+        for shape in value.values())
 
 
 def _metadata(shapes: Mapping[str, list[int]],

@@ -32,6 +32,7 @@ def process(root, *words, **environment):
     ('-m', 'mmgancomp.cli.main', 'features', '--help'),
     ('tools/train.py', '--help'),
     ('tools/test.py', '--help'),
+    ('tools/export.py', '--help'),
     ('tools/profile.py', '--help'),
     ('tools/report.py', '--help'),
 ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -375,3 +376,18 @@ def test_no_file_names_a_machine():
             for match in pattern.finditer(text)
         ]
     assert not found
+
+
+def test_shares_of_packed_files_are_those_of_the_benchmark():
+    kept = json.loads(
+        (ROOT / 'benchmarks' / 'results' / 'packed.json').read_text())
+    text = (ROOT / 'docs' / 'export.md').read_text()
+    for name, row in kept['results'].items():
+        layers = row['layers'] and f'dict(include={row["layers"]["include"]})'
+        shown = f'`{layers}`' if layers else 'as by default'
+        alone = row['convolutions_alone']['file_over_dense']
+        assert row['file']['file_over_dense'] <= 0.14, name
+        assert (f'| {name} | {shown} | {alone:.3f} | '
+                f'{row["with_layers"]["file_over_dense"]:.3f} | '
+                f'{row["density"]:g} | '
+                f'{row["file"]["file_over_dense"]:.3f} |') in text

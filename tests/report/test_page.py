@@ -250,3 +250,28 @@ def test_rounds_of_one_run_have_names_of_their_own(tmp_path):
     write_record(tmp_path / 'compression.json', {'models': models})
     names = [row.name for row in rows_of(load_runs([tmp_path]))]
     assert names == ['imp · round 0', 'imp · round 1']
+
+
+def test_macs_as_a_paper_counts_them_stand_beside(tmp_path):
+    counted = network(1000, 900)
+    counted['macs'] = dict(executed=5_000_000, paper=7_000_000)
+    counted['conventions'] = dict(paper='DGL-GAN, Table 9')
+    other = dict(network(500, 400), role='discriminator')
+    record = dict(
+        schema=1,
+        models=[
+            dict(
+                name='only',
+                networks=dict(generator=counted, discriminator=other))
+        ])
+    (tmp_path / 'compression.json').write_text(json.dumps(record))
+    text = write_report([tmp_path]).read_text()
+    page = Page(text)
+    assert page.words.count('MACs, paper') >= 2
+    assert '7.00 M' in page.words and '5.00 M' in page.words
+    assert 'published tables (DGL-GAN, Table 9)' in page.words
+    # Where no paper counts, nothing is said of it.
+    counted['macs'].pop('paper')
+    (tmp_path / 'compression.json').write_text(json.dumps(record))
+    again = write_report([tmp_path]).read_text()
+    assert 'MACs, paper' not in Page(again).words
