@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from mmgancomp.runtime.helpers import Helper
+
 __all__ = [
     'ALPHA', 'DELTA', 'INITIAL', 'PIVOT', 'Gate', 'fingerprint',
     'pruning_loss'
@@ -24,7 +26,7 @@ INITIAL = (0.01, 1.)
 """Where the numbers behind the gates begin: our choice, see :class:`Gate`."""
 
 
-class Gate(nn.Module):
+class Gate(Helper):
     """Multiplies each channel by m = σ(δ·w): PPCD-GAN, Eq. 1–3.
 
     Once more than a share α of the channels is closed, the vector is

@@ -17,11 +17,13 @@ from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
+from .sites import GateSite, transition_like
 
 __all__ = [
     'Call', 'CostConvention', 'Family', 'FeaturePoint', 'MaskableWeight',
-    'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
-    'convolution_weights', 'known', 'linear_weights', 'narrow', 'of'
+    'GateSite', 'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
+    'convolution_weights', 'gate_sites', 'known', 'linear_weights', 'narrow',
+    'of', 'transition_like'
 ]
 
 
@@ -72,3 +74,20 @@ def narrow(config: Mapping[str, Any], divisor: int) -> dict[str, Any]:
         f'no family has a method \'narrow\' for {config.get("type")}; write '
         'one in a subclass of mmgancomp.families.Family: docs/plugins.md '
         'says what it must do')
+
+
+def gate_sites(network: nn.Module) -> list[GateSite]:
+    """Where a network can be gated, from the family that knows its class.
+
+    Raises:
+        NotOffered: No family does.
+    """
+    for family in known():
+        try:
+            return family.gate_sites(network)
+        except NotOffered:
+            continue
+    raise NotOffered(
+        f'no family has a method \'gate_sites\' for {type(network).__name__};'
+        ' write one in a subclass of mmgancomp.families.Family: '
+        'docs/plugins.md says what it must do')

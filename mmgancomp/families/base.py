@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ from mmgancomp.errors import ConfigError, MMGanCompError, closest
 from .calls import TeachingQuestions
 from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
+
+if TYPE_CHECKING:
+    from .sites import GateSite
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
 
@@ -149,6 +152,14 @@ class Family(TeachingQuestions):
             NotOffered: The family does not know networks of that type.
         """
         raise self.not_offered('narrow', str(config.get('type')))
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """Where channels of a generator can be gated, in forward order.
+
+        Every hidden convolution may have one whose channels nothing else
+        writes, once a residual sum has its own convolution in between.
+        """
+        raise self.not_offered('gate_sites', type(network).__name__)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         """What published ways of counting give for a network, if any."""

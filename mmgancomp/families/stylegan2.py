@@ -19,6 +19,7 @@ from .conventions import CostConvention, stylegan2_macs
 from .gan import BaseGANFamily
 from .layers import MaskableWeight, raw_weight_name
 from .narrowing import stock_class
+from .sites import GateSite
 from .stylegan2_width import narrow_discriminator, narrow_generator
 
 
@@ -153,6 +154,20 @@ class StyleGAN2Family(BaseGANFamily):
         from mmagic.models.losses import r1_gradient_penalty_loss
         return model.r1_loss_weight * r1_gradient_penalty_loss(
             network, real, norm_mode=model.norm_mode)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: each styled convolution.
+
+        After bias and leaky ReLU, which let a positive factor through:
+        noise and bias come after the convolution.
+        """
+        if not inherits(network, 'StyleGAN2Generator'):
+            return super().gate_sites(network)
+        return [
+            GateSite(f'{path}.conv', f'{path}.activate')
+            for path in ('conv1', *(f'convs.{i}'
+                                    for i in range(len(network.convs))))
+        ]
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.
