@@ -10,14 +10,17 @@ from torch import nn
 
 from mmgancomp import families
 from mmgancomp.errors import ConfigError
+from mmgancomp.families.narrowing import network_class
 from mmgancomp.registry import MODELS, SCOPE
 
 from .gates import DELTA, INITIAL
 from .gating import add_gates, add_transitions
+from .slimmed import _check_agreement, _check_names
 
 __all__ = ['Gated']
 
 TYPE = f'{SCOPE}.Gated'
+_OPTIONS = ('network', 'delta', 'initial', 'seed', 'part')
 
 
 @MODELS.register_module()
@@ -58,6 +61,8 @@ def Gated(network: Mapping[str, Any] | None = None,
     """
     key = TYPE if part is None else f'model.{part}'
     _check(network, delta, initial, seed, key)
+    _check_names(network_class(network), given, key, _OPTIONS)
+    _check_agreement(network, given, key)
     built = MODELS.build(dict(network), default_args=dict(given) or None)
     try:
         sites = families.gate_sites(built)

@@ -101,7 +101,10 @@ def _stock_class(network: Any, key: str) -> Any:
     return kind
 
 
-def _check_names(kind: Any, given: Mapping[str, Any], key: str) -> None:
+def _check_names(kind: Any,
+                 given: Mapping[str, Any],
+                 key: str,
+                 options: tuple[str, ...] = _OPTIONS) -> None:
     """Tell a misspelt option from what a model hands to its networks."""
     parameters = inspect.signature(kind).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
@@ -109,7 +112,7 @@ def _check_names(kind: Any, given: Mapping[str, Any], key: str) -> None:
     for name, value in given.items():
         if name not in parameters:
             raise ConfigError.at(f'{key}.{name}', value,
-                                 'no such option; ' + closest(name, _OPTIONS))
+                                 'no such option; ' + closest(name, options))
 
 
 def _check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],

@@ -11,7 +11,6 @@ from mmgancomp.channels.gating import gates_of
 from mmgancomp.errors import ConfigError
 from mmgancomp.registry import MODELS
 from tests.support import gated, tiny
-from tests.support.examples import example
 
 pytestmark = tiny.STOCK_WARNINGS
 
@@ -35,29 +34,52 @@ def build(network, **options):
             dict(type='mmgancomp.Gated', network=network, **options))
 
 
-def models(family, tmp_path):
-    """The tiny model of a family, without gates and with them."""
-    plain = tiny.model(family)
-    config = gated.config(family, tmp_path)
-    with DefaultScope.overwrite_default_scope('mmagic'):
-        return plain, MODELS.build(config.model)
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    """The tiny model of a family with gates, made once."""
+    made = {}
+
+    def of(family):
+        if family not in made:
+            config = gated.config(family, tmp_path_factory.mktemp(family))
+            with DefaultScope.overwrite_default_scope('mmagic'):
+                made[family] = MODELS.build(config.model)
+        return made[family]
+
+    return of
 
 
 def generator(model):
-    return next(n.module for n in families.of(model).networks(model).values()
-                if n.role == 'generator')
+    """A model's family, its first generator, and arguments for it."""
+    known = families.of(model)
+    network = next(n.module for n in known.networks(model).values()
+                   if n.role == 'generator')
+    size = 32 if known.name in ('cyclegan', 'pix2pix') else None
+    args, _ = call = known.example_call(network, 2,
+                                        torch.Generator().manual_seed(0),
+                                        size)
+    assert len(args[0]) == 2
+    return known, network, call
+
+
+@torch.no_grad()
+def settle(network, args, kwargs):
+    """Let statistics and spectral norm find their place."""
+    for _ in range(2):
+        network.train()(*args, **kwargs)
+    network.eval()
 
 
 @pytest.mark.parametrize('family', gated.FAMILIES)
-def test_only_gates_and_transitions_are_new(family, tmp_path):
-    plain, model = (generator(m) for m in models(family, tmp_path))
+def test_only_gates_and_transitions_are_new(family, built):
+    plain, model = (generator(m)[1]
+                    for m in (tiny.model(family), built(family)))
     assert type(plain) is type(model)
     own = model.state_dict()
     for name, value in plain.state_dict().items():
         assert own.pop(name).shape == value.shape
     assert {name.split('.')[0] for name in own} <= {'gates', 'transitions'}
-    gates = gates_of(model)
-    assert len(gates) == SITES[family]
+    assert len(gates_of(model)) == SITES[family]
     joins = sum(site.joins for site in families.gate_sites(model))
     assert len({name.split('.')[1] for name in own
                 if name.startswith('transitions.')}) == joins
@@ -65,62 +87,53 @@ def test_only_gates_and_transitions_are_new(family, tmp_path):
 
 @pytest.mark.parametrize('family', gated.FAMILIES)
 def test_each_gate_reaches_the_image_and_a_copy_has_its_own(family,
-                                                           tmp_path):
-    network = generator(models(family, tmp_path)[1])
-    # Before any call: spectral norm cannot be copied after one.
+                                                           built):
+    known, network, (args, kwargs) = generator(built(family))
+    with torch.no_grad():
+        network(*args, **kwargs)
     twin = copy.deepcopy(network)
     for module in (network, twin):
-        args, kwargs = example(families.of_network(module)
-                               if hasattr(families, 'of_network') else family,
-                               module)
-        module.train()(*args, **kwargs)
-        module.eval()
-    with families_noise(family, network), families_noise(family, twin):
+        settle(module, args, kwargs)
+    with known.fixed_noise(network), known.fixed_noise(
+            twin), torch.no_grad():
         whole, other = network(*args, **kwargs), twin(*args, **kwargs)
         for gate in gates_of(network).values():
             gate.frozen.fill_(True)
             gate.kept[0] = False
             assert not torch.equal(network(*args, **kwargs), whole)
+            assert torch.equal(twin(*args, **kwargs), other)
             gate.frozen.fill_(False)
-        assert torch.equal(twin(*args, **kwargs), other)
+            gate.kept[0] = True
 
 
 @pytest.mark.parametrize('family', gated.FAMILIES)
-def test_a_closed_channel_has_no_part_in_the_image(family, tmp_path):
-    """Not even by a bias, a norm or injected noise behind the convolution:
-    whatever its filter is."""
-    network = generator(models(family, tmp_path)[1])
-    args, kwargs = example(family, network)
-    network.train()(*args, **kwargs)
-    network.eval()
+def test_a_closed_channel_has_no_part_in_the_image(family, built):
+    """Nothing behind its convolution, be it norm, bias or noise, revives
+    it."""
+    known, network, (args, kwargs) = generator(built(family))
+    settle(network, args, kwargs)
     for gate in gates_of(network).values():
         gate.frozen.fill_(True)
         gate.kept[1] = False
-    with families_noise(family, network):
+
+    def spoil(module, inputs, output):
+        output = output.clone()
+        output[:, 1] += 7.
+        return output
+
+    with known.fixed_noise(network), torch.no_grad():
         before = network(*args, **kwargs)
         for site in families.gate_sites(network):
-            module = network.get_submodule(site.after)
-            handle = module.register_forward_pre_hook(
-                lambda m, inputs: (spoil(inputs[0]), *inputs[1:]))
-            # The layer's own input is spoilt where it is a norm: a channel
-            # of it is one of the convolution's.
-            if site.after == site.conv:
-                handle.remove()
-                continue
-            assert torch.equal(network(*args, **kwargs), before)
+            conv = network.get_submodule(site.conv)
+            # In front of the gate's hook where both are at one module.
+            handle = conv.register_forward_hook(spoil, prepend=True)
+            assert torch.equal(network(*args, **kwargs), before), site
             handle.remove()
-
-
-def spoil(x):
-    x = x.clone()
-    x[:, 1] = 7.
-    return x
-
-
-def families_noise(family, network):
-    known = next(f for f in families.known()
-                 if f.name == gated.FAMILY_NAMES[family])
-    return known.fixed_noise(network)
+        # The search finds what there is to find.
+        handle = conv.register_forward_hook(
+            lambda m, i, out: out.roll(1, 1), prepend=True)
+        assert not torch.equal(network(*args, **kwargs), before)
+        handle.remove()
 
 
 def test_parameters_of_the_papers_student():
@@ -147,14 +160,15 @@ def test_transitions_have_the_norm_of_the_block():
                    for layer in plain.transitions.values())
 
 
-def test_two_networks_of_one_config_begin_alike(tmp_path):
-    model = models('cyclegan', tmp_path)[1]
-    one, other = (gates_of(n.module) for n in families.of(model).networks(
-        model).values() if n.role == 'generator')
+def test_two_networks_of_one_config_begin_alike(built):
+    model = built('cyclegan')
+    one, other = (gates_of(n.module)
+                  for n in families.of(model).networks(model).values()
+                  if n.role == 'generator')
     for name, gate in one.items():
         assert torch.equal(gate.weight, other[name].weight)
     first, second, *_ = one.values()
-    assert not torch.equal(first.weight[:8].argsort(),
+    assert not torch.equal(first.weight.argsort(),
                            second.weight[:8].argsort())
 
 
