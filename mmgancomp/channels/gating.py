@@ -10,8 +10,8 @@ from mmgancomp.families import GateSite, transition_like
 
 from .gates import DELTA, INITIAL, Gate
 
-__all__ = ['add_gates', 'add_transitions', 'gates_of', 'is_gated',
-           'named_sites']
+__all__ = ['add_gates', 'add_transitions', 'drop_gates', 'gates_of',
+           'is_gated']
 
 GATES, TRANSITIONS = 'gates', 'transitions'
 
@@ -52,7 +52,7 @@ def add_transitions(network: nn.Module, sites: Iterable[GateSite]) -> None:
         conv = network.get_submodule(site.conv)
         transition = transition_like(conv, conv.out_channels)
         transition.to(next(conv.parameters()))
-        network.transitions[_slot(site)] = transition
+        network.transitions[site.slot] = transition
         network.get_submodule(site.after).register_forward_hook(
             _Through(transition))
 
@@ -79,7 +79,7 @@ def add_gates(network: nn.Module,
         conv = network.get_submodule(site.conv)
         gate = Gate(conv.out_channels, delta, initial, seed + number)
         gate.to(next(conv.parameters()).device)
-        network.gates[_slot(site)] = gate
+        network.gates[site.slot] = gate
         network.get_submodule(site.after).register_forward_hook(
             _Through(gate))
 
@@ -98,13 +98,13 @@ def gates_of(network: nn.Module) -> dict[str, Gate]:
     }
 
 
-def _slot(site: GateSite) -> str:
-    # A module's name must not hold a dot. The layer that was stock's is in
-    # it: 'conv_blocks.0.conv_1.conv' has gate 'conv_blocks-0-conv_1-conv'.
-    return site.conv.replace('.', '-')
-
-
-def named_sites(sites: Iterable[GateSite]) -> dict[str, GateSite]:
-    """Sites by the names of their gates."""
-    return {_slot(site): site for site in sites}
+def drop_gates(network: nn.Module) -> None:
+    """Take the gates out again, open or closed; transitions stay."""
+    for module in network.modules():
+        hooks = module._forward_hooks
+        for key, hook in list(hooks.items()):
+            if isinstance(hook, _Through) and isinstance(
+                    hook.modules[0], Gate):
+                del hooks[key]
+    del network.gates
 

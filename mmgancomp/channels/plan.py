@@ -12,6 +12,8 @@ from mmgancomp.errors import ConfigError, closest
 from mmgancomp.files import write_whole
 from mmgancomp.runtime.structure import SCHEMA
 
+from .groups import Kept
+
 __all__ = ['ChannelPlan', 'NetworkPlan', 'check_divisor']
 
 
@@ -28,15 +30,32 @@ def check_divisor(key: str, value: Any) -> int:
     return value
 
 
+def _channels(key: str, value: Any) -> list[int]:
+    """What stays of a group; its network says whether it has them."""
+    if not isinstance(value, list | tuple) or any(
+            type(channel) is not int for channel in value):
+        raise ConfigError.at(
+            key, value, 'what stays of a channel group is a list of whole '
+            'numbers, like [0, 2, 5]; if you mean a divisor, ' +
+            closest(key.rpartition('.')[2], ['divisor']))
+    return list(value)
+
+
 @dataclass(frozen=True)
 class NetworkPlan:
     """What stays of the networks that one config builds.
 
+    Either all widths are divided, or groups say which of their channels
+    stay; never both.
+
     Attributes:
         divisor: Each hidden width becomes ``max(1, width // divisor)``.
+        kept: Channel group → the channels that stay. Groups that are not
+            named stay whole.
     """
 
     divisor: int = 1
+    kept: Kept = field(default_factory=dict)
 
     @classmethod
     def of(cls, entry: Any, key: str) -> NetworkPlan:
@@ -51,16 +70,24 @@ class NetworkPlan:
         """
         if not isinstance(entry, Mapping):
             raise ConfigError.at(key, entry,
-                                 'write a dict, like {"divisor": 2}')
+                                 'write a dict, like {"divisor": 2} or '
+                                 '{"<group>": [0, 2, 5]}')
+        if 'divisor' not in entry:
+            return cls(kept={
+                str(name): _channels(f'{key}.{name}', channels)
+                for name, channels in entry.items()
+            })
         for name, value in entry.items():
             if name != 'divisor':
-                raise ConfigError.at(f'{key}.{name}', value,
-                                     'no such entry; ' +
-                                     closest(str(name), ['divisor']))
-        return cls(check_divisor(f'{key}.divisor', entry.get('divisor', 1)))
+                raise ConfigError.at(
+                    f'{key}.{name}', value, 'beside a divisor there are no '
+                    'channel groups: its network has other ones')
+        return cls(check_divisor(f'{key}.divisor', entry['divisor']))
 
     def entry(self) -> dict[str, Any]:
         """Plain values for JSON and checkpoints."""
+        if self.kept:
+            return {name: list(kept) for name, kept in self.kept.items()}
         return {'divisor': self.divisor}
 
 

@@ -15,7 +15,9 @@ from mmgancomp.families.narrowing import network_class
 from mmgancomp.registry import MODELS, SCOPE
 from mmgancomp.runtime.structure import note
 
+from .groups import Kept, check_kept
 from .plan import ChannelPlan, NetworkPlan, check_divisor
+from .slicing import cut
 
 __all__ = ['Slimmed', 'without_slimming']
 
@@ -44,7 +46,8 @@ def Slimmed(network: Mapping[str, Any] | None = None,
         network: The config that stock has in this place.
         divisor: Each hidden width becomes ``max(1, width // divisor)``.
         plan: In place of a divisor a :class:`ChannelPlan`, as a JSON file or
-            as its content.
+            as its content. The network is built as stock has it and cut; the
+            channels of its weights that stay are drawn with all others.
         part: Which entry of the plan, ``'generator'`` or
             ``'discriminator'``; may be left out if it has just one. With a
             divisor it only says where this entry stands, for errors.
@@ -52,7 +55,8 @@ def Slimmed(network: Mapping[str, Any] | None = None,
             with ``noise_size`` and ``num_classes``; passed on.
 
     Raises:
-        ConfigError: The network cannot be narrowed, or not so far.
+        ConfigError: The network cannot be narrowed, or not so far, or the
+            plan is of another network.
     """
     key = TYPE if part is None else f'model.{part}'
     kind = _stock_class(network, key)
@@ -60,6 +64,8 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     _check_agreement(network, given, key)
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
+    if chosen.kept:
+        _cut(built, chosen.kept, f'{key}.plan')
     note(built, chosen.entry())
     return built
 
@@ -154,13 +160,24 @@ def _chosen(divisor: Any, plan: Any, part: str | None,
     return read.networks[part]
 
 
+def _cut(built: nn.Module, kept: Kept, key: str) -> None:
+    try:
+        groups = families.channel_groups(built)
+    except families.NotOffered as error:
+        raise ConfigError.at(key, type(built).__name__, str(error)) from None
+    check_kept(groups, kept, key)
+    cut(built, groups, kept, same_function=False)
+
+
 def _build(network: Mapping[str, Any], chosen: NetworkPlan,
            given: Mapping[str, Any], key: str) -> nn.Module:
-    try:
-        narrowed = families.narrow(network, chosen.divisor)
-    except families.NotOffered as error:
-        raise ConfigError.at(f'{key}.network.type', network['type'],
-                             str(error)) from None
+    narrowed = network
+    if not chosen.kept:
+        try:
+            narrowed = families.narrow(network, chosen.divisor)
+        except families.NotOffered as error:
+            raise ConfigError.at(f'{key}.network.type', network['type'],
+                                 str(error)) from None
     try:
         with warnings.catch_warnings():
             # Layers without channels are found below.

@@ -187,8 +187,10 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
 
 
 def _show_width(console: Any, key: str, network: dict[str, Any]) -> None:
-    divisor = network['channels']['divisor']
-    console.print(f'[bold]{key}[/bold] is narrowed, widths ÷ {divisor}:')
+    plan = network['channels']
+    how = (f'widths ÷ {plan["divisor"]}' if 'divisor' in plan else
+           f'by a plan of {len(plan)} channel groups')
+    console.print(f'[bold]{key}[/bold] is narrowed, {how}:')
     for what, before, after in (('params', 'params_before', 'params'),
                                 ('MACs', 'macs_before', 'macs_after')):
         was, now = network[before], network[after]

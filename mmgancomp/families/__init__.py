@@ -16,14 +16,17 @@ from mmgancomp.errors import ConfigError
 from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
+from .gated_groups import with_gates
+from .groups import ChannelGroup, Slot
 from .layers import MaskableWeight, convolution_weights, linear_weights
-from .sites import GateSite, transition_like
+from .sites import GateSite, transition_like, without_spectral_norm
 
 __all__ = [
-    'Call', 'CostConvention', 'Family', 'FeaturePoint', 'MaskableWeight',
-    'GateSite', 'Network', 'NotOffered', 'Objective', 'Scene', 'bare',
-    'convolution_weights', 'gate_sites', 'known', 'linear_weights', 'narrow',
-    'of', 'transition_like'
+    'Call', 'ChannelGroup', 'CostConvention', 'Family', 'FeaturePoint',
+    'GateSite', 'MaskableWeight', 'Network', 'NotOffered', 'Objective',
+    'Scene', 'Slot', 'bare', 'channel_groups', 'convolution_weights',
+    'gate_sites', 'grouping', 'known', 'linear_weights', 'narrow', 'of',
+    'transition_like', 'without_spectral_norm'
 ]
 
 
@@ -53,6 +56,39 @@ def of(model: nn.Module) -> Family:
         'mmgancomp_families, and announce that module in your package under '
         f'the entry-point group {plugins.PROJECT!r}: docs/plugins.md has an '
         'example')
+
+
+def grouping(network: nn.Module) -> tuple[Family, dict[str, ChannelGroup]]:
+    """The channel groups of a network, and the family that knows them.
+
+    Args:
+        network: A generator or discriminator, bare.
+
+    Raises:
+        NotOffered: No family knows the groups of such a network.
+    """
+    for family in known():
+        try:
+            groups = family.channel_groups(network)
+        except NotOffered:
+            continue
+        if hasattr(network, 'gates') or hasattr(network, 'transitions'):
+            groups = with_gates(network, groups, family.gate_sites(network))
+        return family, groups
+    kind = type(network)
+    raise NotOffered(
+        f'no family has a method \'channel_groups\' for {kind.__module__}.'
+        f'{kind.__qualname__}; write one in a subclass of '
+        'mmgancomp.families.Family: docs/plugins.md says what it must do')
+
+
+def channel_groups(network: nn.Module) -> dict[str, ChannelGroup]:
+    """Which channels of a network can only be removed together.
+
+    Raises:
+        NotOffered: No family knows the groups of such a network.
+    """
+    return grouping(network)[1]
 
 
 def narrow(config: Mapping[str, Any], divisor: int) -> dict[str, Any]:

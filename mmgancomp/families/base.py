@@ -23,6 +23,7 @@ from .conventions import CostConvention
 from .layers import MaskableWeight, convolution_weights, linear_weights
 
 if TYPE_CHECKING:
+    from .groups import ChannelGroup
     from .sites import GateSite
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
@@ -152,6 +153,26 @@ class Family(TeachingQuestions):
             NotOffered: The family does not know networks of that type.
         """
         raise self.not_offered('narrow', str(config.get('type')))
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """Which channels of a network can only be removed together.
+
+        Channels that no group has, such as those of images, stay. What the
+        network reads of its own width besides its layers' shapes belongs
+        into a group's ``counts``.
+
+        Args:
+            network: A generator or discriminator of stock width or not.
+
+        Returns:
+            Name → group. Names depend on no width, so that a plan holds for
+            each network of the same config.
+
+        Raises:
+            NotOffered: The family does not know networks of that type.
+        """
+        raise self.not_offered('channel_groups', type(network).__name__)
 
     def gate_sites(self, network: nn.Module) -> list[GateSite]:
         """Where channels of a generator can be gated, in forward order.

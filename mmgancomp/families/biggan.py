@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
 
-from . import losses
+from . import losses, residual_groups
 from .base import Family, bare, inherits
 from .calls import FeaturePoint
 from .conventions import CostConvention, biggan_macs
 from .gan import BaseGANFamily
+from .groups import ChannelGroup
 from .narrowing import narrow_base, stock_class, width
 from .points import by_resolution, numbered
 from .sites import GateSite, in_residual_blocks
@@ -51,6 +52,21 @@ class BigGANFamily(BaseGANFamily):
                 # A discriminator's list begins with the image.
                 listed['in_channels'][0] = config['arch_cfg']['in_channels'][0]
         return narrowed
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`.
+
+        Of BigGAN-deep only what is inside of the generator's blocks.
+        """
+        if inherits(network, 'BigGANGenerator'):
+            return residual_groups.generator(network, '', 'bn',
+                                             'output_layer').groups
+        if inherits(network, 'BigGANDiscriminator'):
+            return residual_groups.discriminator(network, '').groups
+        if inherits(network, 'BigGANDeepGenerator'):
+            return residual_groups.biggan_deep(network).groups
+        return super().channel_groups(network)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         if not inherits(network, 'BigGANGenerator'):

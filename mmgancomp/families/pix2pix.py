@@ -13,6 +13,7 @@ from .base import Family, bare, inherits
 from .calls import FeaturePoint, Objective, Scene
 from .sites import GateSite, plain_layers
 from .translation import TranslationFamily
+from .translation_groups import unet_levels
 
 
 class Pix2PixFamily(TranslationFamily):
@@ -78,21 +79,9 @@ class Pix2PixFamily(TranslationFamily):
         if not inherits(network, 'UnetGenerator'):
             return super().feature_points(network)
         points: dict[str, FeaturePoint] = {}
-        block, path, level = network.model, 'model', 1
-        while block is not None:
-            inner = next((i for i, layer in enumerate(block.model)
-                          if isinstance(layer, type(block))), None)
-            ups = [
-                i for i, layer in enumerate(block.model)
-                if any(isinstance(part, nn.ConvTranspose2d)
-                       for part in layer.children())
-            ]
-            points[f'down{level}'] = FeaturePoint(f'{path}.model.0')
-            points[f'up{level}'] = FeaturePoint(f'{path}.model.{ups[0]}')
-            if inner is None:
-                break
-            block, path = block.model[inner], f'{path}.model.{inner}'
-            level += 1
+        for level, (down, up) in enumerate(unet_levels(network), 1):
+            points[f'down{level}'] = FeaturePoint(down)
+            points[f'up{level}'] = FeaturePoint(up)
         return points
 
 

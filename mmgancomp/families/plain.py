@@ -13,6 +13,7 @@ from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint, Objective, Scene
 from .gan import BaseGANFamily
+from .groups import ChannelGroup, GroupTable
 from .narrowing import narrow_base, stock_class
 from .points import numbered
 from .sites import GateSite, plain_layers
@@ -45,6 +46,28 @@ class PlainGAN(BaseGANFamily):
                            'DCGANDiscriminator', 'LSGANGenerator',
                            'LSGANDiscriminator')
         return narrow_base(kind, config, divisor)
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`: of DCGAN's and LSGAN's."""
+        table = GroupTable(network)
+        layers: list[str] = []
+        if inherits(network, 'DCGANGenerator'):
+            layers = ['noise2feat', *_numbered(network, 'upsampling')]
+        elif inherits(network, 'DCGANDiscriminator'):
+            layers = _numbered(network, 'downsamples')
+        elif inherits(network, 'LSGANGenerator', 'LSGANDiscriminator'):
+            layers = _numbered(network, 'conv_blocks')
+        else:
+            return super().channel_groups(network)
+        if inherits(network, 'LSGANGenerator'):
+            # The map is made by a view of that many channels.
+            table.add('noise2feat_head', 'noise2feat_head.0', layers[0],
+                      'noise2feat_tail.0', counts=(('', 'base_channels'), ))
+        last = ('output_layer' if hasattr(network, 'output_layer') else
+                'decision.0' if hasattr(network, 'decision') else None)
+        table.chain([*layers, last] if last else layers)
+        return table.groups
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:
@@ -113,6 +136,11 @@ class PlainGAN(BaseGANFamily):
                     network, 'DCGANGenerator', 'DCGANDiscriminator'):
                 return numbered(getattr(network, layers), layers)
         return super().feature_points(network)
+
+
+def _numbered(network: nn.Module, path: str) -> list[str]:
+    """Paths of the layers in a list of them."""
+    return [f'{path}.{i}' for i in range(len(network.get_submodule(path)))]
 
 
 _PLAIN = PlainGAN()

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
 
-from . import losses
+from . import losses, residual_groups
 from .base import Family, bare, inherits
 from .calls import FeaturePoint
 from .gan import BaseGANFamily
+from .groups import ChannelGroup
 from .narrowing import narrow_base, stock_class
 from .points import by_resolution, numbered
 from .sites import GateSite, in_residual_blocks
@@ -31,6 +32,17 @@ class SAGANFamily(BaseGANFamily):
         kind = stock_class(self, config, 'SNGANGenerator',
                            'ProjDiscriminator')
         return narrow_base(kind, config, divisor)
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`."""
+        if inherits(network, 'SNGANGenerator'):
+            return residual_groups.generator(network, '_', 'norm',
+                                             'to_rgb').groups
+        if inherits(network, 'ProjDiscriminator'):
+            return residual_groups.discriminator(network, '_',
+                                                 'from_rgb').groups
+        return super().channel_groups(network)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
 from torch import nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from .base import inherits
 
 __all__ = [
-    'GateSite', 'in_residual_blocks', 'plain_layers', 'transition_like'
+    'GateSite', 'in_residual_blocks', 'plain_layers', 'transition_like',
+    'without_spectral_norm'
 ]
 
 
@@ -30,6 +32,16 @@ class GateSite(NamedTuple):
     conv: str
     after: str
     joins: bool = False
+
+    @property
+    def slot(self) -> str:
+        """The name of what is put here: no module's name holds a dot."""
+        return self.conv.replace('.', '-')
+
+    @property
+    def layer(self) -> str:
+        """The block that holds the convolution, with its norm if it has."""
+        return self.conv.rpartition('.')[0]
 
 
 def in_residual_blocks(network: nn.Module, path: str, kinds: Iterable[str],
@@ -89,3 +101,42 @@ def transition_like(conv: nn.Module, channels: int) -> nn.Module:
                 n_power_iterations=hook.n_power_iterations,
                 eps=hook.eps)
     return made
+
+
+@torch.no_grad()
+def without_spectral_norm(network: nn.Module) -> None:
+    """Put W/σ in the place of every spectrally normalised weight.
+
+    In eval mode the network does what it did, to rounding: σ is what eval
+    mode divides by. Parameters are then called ``weight``, as of plain
+    layers.
+
+    Args:
+        network: Changed in place.
+    """
+    for path, module in list(network.named_modules()):
+        if hasattr(module, 'sn_weight'):  # ajbrock's style
+            training = module.training
+            weight = module.eval().sn_weight().detach().clone()
+            plain = _plain_like(module)
+            plain.weight = nn.Parameter(weight)
+            plain.train(training)
+            parent, _, name = path.rpartition('.')
+            setattr(network.get_submodule(parent), name, plain)
+        elif any(isinstance(hook, SpectralNorm)
+                 for hook in module._forward_pre_hooks.values()):
+            nn.utils.remove_spectral_norm(module)
+
+
+def _plain_like(module: nn.Module) -> nn.Module:
+    """A layer without spectral norm, with the bias and the hooks of one."""
+    kind = next(base for base in (nn.Conv2d, nn.Linear, nn.Embedding)
+                if isinstance(module, base))
+    plain = kind.__new__(kind)
+    nn.Module.__init__(plain)
+    drop = {'num_svs', 'num_iters', 'eps'}
+    state = {k: v for k, v in vars(module).items() if k not in drop}
+    plain.__dict__.update(state)
+    plain._parameters = dict(module._parameters)
+    plain._buffers = {}
+    return plain

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from mmgancomp.plugins import hookimpl
 
-from . import inputs, losses
+from . import inputs, losses, srgan_groups
 from .base import Family, Network, bare, inherits
 from .calls import Call, FeaturePoint, Objective, Scene
+from .groups import ChannelGroup
 from .narrowing import narrow_options, stock_class
 from .points import numbered
 
@@ -54,6 +55,16 @@ class SRGANFamily(Family):
                            'ModifiedVGG')
         return narrow_options(kind, config, divisor, 'mid_channels',
                               'growth_channels')
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`."""
+        for name, declare in (('MSRResNet', srgan_groups.residual),
+                              ('RRDBNet', srgan_groups.residual_dense),
+                              ('ModifiedVGG', srgan_groups.modified_vgg)):
+            if inherits(network, name):
+                return declare(network).groups
+        return super().channel_groups(network)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from mmgancomp.errors import ConfigError
 from mmgancomp.plugins import hookimpl
 
-from . import losses
+from . import losses, stylegan2_groups
 from .base import Family, bare, inherits, seeded_forward
 from .calls import Call, FeaturePoint
 from .conventions import CostConvention, stylegan2_macs
 from .gan import BaseGANFamily
+from .groups import ChannelGroup
 from .layers import MaskableWeight, raw_weight_name
 from .narrowing import stock_class
 from .sites import GateSite
@@ -46,6 +47,15 @@ class StyleGAN2Family(BaseGANFamily):
             narrow_generator
             if 'StyleGAN2Generator' in inside else narrow_discriminator)
         return {**config, 'type': build, 'kind': kind, 'divisor': divisor}
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`."""
+        if inherits(network, 'StyleGAN2Generator'):
+            return stylegan2_groups.generator(network).groups
+        if inherits(network, 'StyleGAN2Discriminator'):
+            return stylegan2_groups.discriminator(network).groups
+        return super().channel_groups(network)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         if not inherits(network, 'StyleGAN2Generator'):

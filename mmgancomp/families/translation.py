@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import inputs, losses
+from . import inputs, losses, translation_groups
 from .base import Family, Network, bare, inherits, seeded_forward
 from .calls import Call, FeaturePoint
 from .gan import draws_dropout
+from .groups import ChannelGroup, GroupTable
 from .narrowing import narrow_base, stock_class
 from .points import numbered
 
@@ -51,6 +52,19 @@ class TranslationFamily(Family):
         kind = stock_class(self, config, 'ResnetGenerator', 'UnetGenerator',
                            'PatchDiscriminator')
         return narrow_base(kind, config, divisor)
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`."""
+        if inherits(network, 'ResnetGenerator'):
+            return translation_groups.resnet(network).groups
+        if inherits(network, 'UnetGenerator'):
+            return translation_groups.unet(network).groups
+        if inherits(network, 'PatchDiscriminator'):
+            table = GroupTable(network)
+            table.chain([f'model.{i}' for i in range(len(network.model))])
+            return table.groups
+        return super().channel_groups(network)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

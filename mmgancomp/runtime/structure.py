@@ -70,14 +70,21 @@ def misfit(network: nn.Module, prefix: str,
     for name, own in network.state_dict().items():
         shape = getattr(given.get(prefix + name), 'shape', None)
         if shape is not None and shape != own.shape:
-            entry = ', '.join(f'{k}={v}' for k, v in noted(network).items())
+            entry = noted(network)
+            if 'divisor' in entry:
+                how = f'divisor={entry["divisor"]}'
+                what = 'a checkpoint of a run with the same divisor'
+            else:
+                how = f'plan of {len(entry)} channel groups'
+                what = ('the slim.pth that `mmgancomp prune CONFIG '
+                        'CHECKPOINT` wrote beside this plan, or a '
+                        'checkpoint of a run that began with it')
             return (
                 f'{prefix + name} is {tuple(shape)} there and '
                 f'{tuple(own.shape)} in the network, which mmgancomp.Slimmed '
-                f'({entry}) has narrowed: name a checkpoint of a run with '
-                'the same divisor, or none, to train from scratch '
-                '(`mmgancomp profile CONFIG CHECKPOINT` tells whether the '
-                'two fit)')
+                f'({how}) has narrowed: name {what}, or none, to train from '
+                'scratch (`mmgancomp profile CONFIG CHECKPOINT` tells '
+                'whether the two fit)')
     return None
 
 
