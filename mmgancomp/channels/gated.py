@@ -20,7 +20,7 @@ from .slimmed import _check_agreement, _check_names
 __all__ = ['Gated']
 
 TYPE = f'{SCOPE}.Gated'
-_OPTIONS = ('network', 'delta', 'initial', 'seed', 'part')
+_OPTIONS = ('network', 'delta', 'initial', 'seed', 'removed', 'part')
 
 
 @MODELS.register_module()
@@ -28,6 +28,7 @@ def Gated(network: Mapping[str, Any] | None = None,
           delta: float = DELTA,
           initial: Sequence[float] = INITIAL,
           seed: int = 0,
+          removed: bool = False,
           part: str | None = None,
           **given: Any) -> nn.Module:
     """Build a generator whose channels have gates: PPCD-GAN, §3.2.
@@ -53,6 +54,9 @@ def Gated(network: Mapping[str, Any] | None = None,
             the start. The paper gives none; see
             :class:`~mmgancomp.channels.gates.Gate`.
         seed: Of their order.
+        removed: Whether the gates are gone again: transition layers alone,
+            and spectral norm computed into the weights. This is what a
+            finished run's ``plan.json`` cuts and ``slim.pth`` fits.
         part: Where in the model this stands, for errors.
         **given: What the model hands to its networks, passed on.
 
@@ -60,7 +64,7 @@ def Gated(network: Mapping[str, Any] | None = None,
         ConfigError: The network cannot be gated, or an option is wrong.
     """
     key = TYPE if part is None else f'model.{part}'
-    _check(network, delta, initial, seed, key)
+    _check(network, delta, initial, seed, removed, key)
     _check_names(network_class(network), given, key, _OPTIONS)
     _check_agreement(network, given, key)
     built = MODELS.build(dict(network), default_args=dict(given) or None)
@@ -69,12 +73,15 @@ def Gated(network: Mapping[str, Any] | None = None,
     except families.NotOffered as error:
         raise ConfigError.at(f'{key}.network.type', network['type'],
                              str(error)) from None
-    add_gates(built, sites, delta, (initial[0], initial[1]), seed)
+    if not removed:
+        add_gates(built, sites, delta, (initial[0], initial[1]), seed)
     add_transitions(built, sites)
+    if removed:
+        families.without_spectral_norm(built)
     return built
 
 
-def _check(network: Any, delta: Any, initial: Any, seed: Any,
+def _check(network: Any, delta: Any, initial: Any, seed: Any, removed: Any,
            key: str) -> None:
     if not isinstance(network, Mapping) or 'type' not in network:
         raise ConfigError.at(
@@ -94,6 +101,9 @@ def _check(network: Any, delta: Any, initial: Any, seed: Any,
             f'{key}.initial', initial,
             'the first must be the lower one; channels that begin alike '
             'would all close in the same update')
+    if not isinstance(removed, bool):
+        raise ConfigError.at(f'{key}.removed', removed,
+                             'write True or False')
     if type(seed) is not int:
         raise ConfigError.at(f'{key}.seed', seed, 'write a whole number')
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from torch import Tensor
 
@@ -20,9 +22,11 @@ from mmgancomp.runtime.state import RunState
 from mmgancomp.runtime.times import resolve_time
 from mmgancomp.runtime.update import Phase
 
+from .gate_removal import without_gates
 from .gate_settings import KEY, GateSettings, check_constructor, check_reach
 from .gates import Gate, fingerprint, pruning_loss
 from .gating import gates_of
+from .slim_files import CONFIG, WEIGHTS, write_slim
 
 __all__ = ['GateHook']
 
@@ -71,6 +75,7 @@ class GateHook(CompressionHook):
         self._weight = loss_weight
         self._networks: dict[str, Network] = {}
         self._frozen_at: dict[str, dict[str, int]] = {}
+        self._removal: dict[str, Any] = {}
 
     def prepare(self, context: RunContext) -> None:
         for option, value in self._unknown.items():
@@ -195,6 +200,33 @@ class GateHook(CompressionHook):
                 'yet: the metrics above are of a network whose gates are no '
                 'zeros and ones', logger='current')
 
+    def after_train(self, runner: Any) -> None:
+        if not is_main_process():
+            return
+        networks = list(self._networks.values())
+        found = without_gates(
+            [n.module for n in networks],
+            [n.ema for n in networks if n.ema is not None],
+            self._given.pivot)
+        folder = Path(runner.work_dir)
+        write_slim(folder, self._state.context.model, networks, found,
+                   runner.cfg)
+        self._removal = {
+            'forced': found.forced,
+            'difference': found.difference,
+            'params': sum(p.numel() for p in found.networks[0].parameters())
+        }
+        # It was written before, without this.
+        self._state.write_record()
+        print_log(
+            f'Without what its gates have closed {networks[0].name} has '
+            f'{self._removal["params"]:,} parameters; images differ by '
+            f'{found.difference:.1e} of the largest value'
+            + (f', {found.forced} gates closed by force'
+               if found.forced else '') +
+            f'. {folder / WEIGHTS} has the weights, {folder / CONFIG} the '
+            'config that builds it', logger='current')
+
     def _unfrozen(self) -> int:
         return sum(not gate.frozen for network in self._networks.values()
                    for gate in gates_of(network.module).values())
@@ -232,7 +264,8 @@ class GateHook(CompressionHook):
                     'frozen': bool(gate.frozen),
                     **({'frozen_at': self._frozen_at[name][path]}
                        if path in self._frozen_at.get(name, {}) else {})
-                } for path, gate in gates_of(network.module).items()]
+                } for path, gate in gates_of(network.module).items()],
+                **({'without_gates': self._removal} if self._removal else {})
             }
             for name, network in self._networks.items()
         }

@@ -16,7 +16,7 @@ from mmgancomp.errors import ConfigError
 from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
-from .gated_groups import with_gates
+from .gated_groups import group_of, with_gates
 from .groups import ChannelGroup, Slot
 from .layers import MaskableWeight, convolution_weights, linear_weights
 from .sites import GateSite, transition_like, without_spectral_norm
@@ -25,8 +25,8 @@ __all__ = [
     'Call', 'ChannelGroup', 'CostConvention', 'Family', 'FeaturePoint',
     'GateSite', 'MaskableWeight', 'Network', 'NotOffered', 'Objective',
     'Scene', 'Slot', 'bare', 'channel_groups', 'convolution_weights',
-    'gate_sites', 'grouping', 'known', 'linear_weights', 'narrow', 'of',
-    'transition_like', 'without_spectral_norm'
+    'gate_sites', 'group_of', 'grouping', 'known', 'linear_weights', 'narrow',
+    'of', 'transition_like', 'without_spectral_norm'
 ]
 
 
@@ -73,7 +73,7 @@ def grouping(network: nn.Module) -> tuple[Family, dict[str, ChannelGroup]]:
         except NotOffered:
             continue
         if hasattr(network, 'gates') or hasattr(network, 'transitions'):
-            groups = with_gates(network, groups, family.gate_sites(network))
+            groups = with_gates(network, groups, gate_sites(network))
         return family, groups
     kind = type(network)
     raise NotOffered(

@@ -1,0 +1,92 @@
+"""What a run with gates leaves: a plan, slim weights and their config."""
+
+from __future__ import annotations
+
+import io
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmgancomp.families import Network
+from mmgancomp.files import write_whole
+from mmgancomp.registry import SCOPE
+
+from .gate_removal import WithoutGates
+from .plan import ChannelPlan, NetworkPlan
+
+__all__ = ['CONFIG', 'PLAN', 'WEIGHTS', 'slim_config', 'slim_state',
+           'write_slim']
+
+PLAN, WEIGHTS, CONFIG = 'plan.json', 'slim.pth', 'slim.py'
+ROLE = 'generator'
+
+
+def write_slim(folder: Path, model: nn.Module, networks: list[Network],
+               found: WithoutGates, config: Any) -> None:
+    """Write ``plan.json``, ``slim.pth`` and ``slim.py``.
+
+    Args:
+        folder: Where to.
+        model: The trained model, bare.
+        networks: Its gated networks.
+        found: What :func:`~mmgancomp.channels.gate_removal.without_gates`
+            made of them, and then of their averages.
+        config: The run's config.
+    """
+    plan = ChannelPlan({ROLE: NetworkPlan(kept=found.plan)})
+    if found.plan:
+        plan.write(folder / PLAN)
+    content = io.BytesIO()
+    torch.save(dict(state_dict=slim_state(model, networks, found)), content)
+    write_whole(folder / WEIGHTS, content.getvalue())
+    write_whole(folder / CONFIG,
+                slim_config(config, folder, bool(found.plan)).pretty_text)
+
+
+def slim_state(model: nn.Module, networks: list[Network],
+               found: WithoutGates) -> dict[str, torch.Tensor]:
+    """Weights of the whole model, those networks in their slim form."""
+    old = [n.module for n in networks]
+    old += [n.ema for n in networks if n.ema is not None]
+    state = {
+        name: value.detach().cpu().clone()
+        for name, value in model.state_dict().items()
+    }
+    for before, after in zip(old, found.networks):
+        prefix = next(f'{path}.' for path, module in model.named_modules()
+                      if module is before)
+        state = {k: v for k, v in state.items() if not k.startswith(prefix)}
+        state |= {
+            f'{prefix}{name}': value.detach().cpu().clone()
+            for name, value in after.state_dict().items()
+        }
+    return state
+
+
+def slim_config(config: Any, folder: Path, cut: bool) -> Any:
+    """The run's config, with what builds the slim generator.
+
+    Args:
+        config: The run's config; left as it is.
+        folder: Where the plan and the weights lie.
+        cut: Whether there is a plan.
+    """
+    slim = deepcopy(config)
+    given = slim.model.generator
+    gated = dict(type=f'{SCOPE}.Gated', network=given.network, removed=True)
+    built = gated if not cut else dict(
+        type=f'{SCOPE}.Slimmed',
+        network=gated,
+        plan=str(folder / PLAN),
+        part=ROLE)
+    slim.model.generator = built
+    hooks = slim.get('default_hooks') or {}
+    for name in ('gates', 'distillation', 'stages'):
+        hooks.pop(name, None)
+    hooks['compression'] = dict(type=f'{SCOPE}.RunStateHook')
+    slim.load_from, slim.resume = str(folder / WEIGHTS), False
+    return slim
+
