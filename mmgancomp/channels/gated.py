@@ -20,7 +20,8 @@ from .slimmed import _check_agreement, _check_names
 __all__ = ['Gated']
 
 TYPE = f'{SCOPE}.Gated'
-_OPTIONS = ('network', 'delta', 'initial', 'seed', 'removed', 'part')
+_OPTIONS = ('network', 'delta', 'initial', 'seed', 'gated', 'removed',
+            'part')
 
 
 @MODELS.register_module()
@@ -28,6 +29,7 @@ def Gated(network: Mapping[str, Any] | None = None,
           delta: float = DELTA,
           initial: Sequence[float] = INITIAL,
           seed: int = 0,
+          gated: bool = True,
           removed: bool = False,
           part: str | None = None,
           **given: Any) -> nn.Module:
@@ -54,6 +56,8 @@ def Gated(network: Mapping[str, Any] | None = None,
             the start. The paper gives none; see
             :class:`~mmgancomp.channels.gates.Gate`.
         seed: Of their order.
+        gated: False builds the network as stock has it: an ablation that is
+            one option away.
         removed: Whether the gates are gone again: transition layers alone,
             and spectral norm computed into the weights. This is what a
             finished run's ``plan.json`` cuts and ``slim.pth`` fits.
@@ -64,10 +68,16 @@ def Gated(network: Mapping[str, Any] | None = None,
         ConfigError: The network cannot be gated, or an option is wrong.
     """
     key = TYPE if part is None else f'model.{part}'
-    _check(network, delta, initial, seed, removed, key)
+    _check(network, delta, initial, seed, key)
+    for option, value in (('gated', gated), ('removed', removed)):
+        if not isinstance(value, bool):
+            raise ConfigError.at(f'{key}.{option}', value,
+                                 'write True or False')
     _check_names(network_class(network), given, key, _OPTIONS)
     _check_agreement(network, given, key)
     built = MODELS.build(dict(network), default_args=dict(given) or None)
+    if not gated:
+        return built
     try:
         sites = families.gate_sites(built)
     except families.NotOffered as error:
@@ -81,7 +91,7 @@ def Gated(network: Mapping[str, Any] | None = None,
     return built
 
 
-def _check(network: Any, delta: Any, initial: Any, seed: Any, removed: Any,
+def _check(network: Any, delta: Any, initial: Any, seed: Any,
            key: str) -> None:
     if not isinstance(network, Mapping) or 'type' not in network:
         raise ConfigError.at(
@@ -101,9 +111,6 @@ def _check(network: Any, delta: Any, initial: Any, seed: Any, removed: Any,
             f'{key}.initial', initial,
             'the first must be the lower one; channels that begin alike '
             'would all close in the same update')
-    if not isinstance(removed, bool):
-        raise ConfigError.at(f'{key}.removed', removed,
-                             'write True or False')
     if type(seed) is not int:
         raise ConfigError.at(f'{key}.seed', seed, 'write a whole number')
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 
 from mmgancomp import families
 from mmgancomp.cli.plan import plan
@@ -188,14 +187,6 @@ def test_a_teacher_of_another_family_has_the_same_class_and_latents(
         'conv_blocks.1': 'conv_blocks.1|conv_blocks.2.bn1',
         'conv_blocks.3': 'conv_blocks.2|output_layer.bn'
     }
-
-
-def test_weight_0_asks_nobody(foreign, tmp_path):
-    spy = Spy()
-    runs.train(
-        taught(tmp_path, foreign(noise='first'),
-               dict(loss_weight=0.)), spy)
-    assert spy.calls['teacher'] == []
 
 
 @pytest.mark.parametrize('noise, term, match', [

@@ -173,6 +173,7 @@ class AttentionMapLoss(LossTerm):
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""
         return {
             **super().describe(), 'teacher_norm': self.teacher_norm,
+            'attention': self.attention,
             'layers': {
                 name: [{'student': here, 'teacher': there}
                        for here, there in pairs]
