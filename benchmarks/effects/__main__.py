@@ -27,7 +27,7 @@ from .arms import ROOT, train_all, work_folder
 
 NAMES = ('lottery', 'sparse_training')
 # Hours each, so only by name.
-LONG = ('teacher_dgl', 'teacher_self_supervised')
+LONG = ('teacher_dgl', 'teacher_self_supervised', 'ppcd')
 RESULTS = ROOT / 'benchmarks' / 'results'
 METRICS = {'digits-FID': 'digits-fid/fid',
            'agreement': 'digits-fid/agreement'}
