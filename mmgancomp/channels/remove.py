@@ -122,6 +122,7 @@ def difference(before: Tensor, after: Tensor, scale: float = 0.) -> float:
         after: Another, of the same shape.
         scale: What it is relative to at least.
     """
+    before, after = before.detach(), after.detach()
     least = max(scale, torch.finfo(before.dtype).tiny)
     largest = before.abs().max().clamp(min=least)
     return float((before - after).abs().max() / largest)

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # Those in tools/: who uses one of them is shown the others.
-_SCRIPTS = ('train.py', 'test.py', 'profile.py', 'report.py')
+_SCRIPTS = ('train.py', 'test.py', 'profile.py', 'prune.py', 'report.py')
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

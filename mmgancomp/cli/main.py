@@ -20,6 +20,7 @@ COMMANDS = {
     'test': 'evaluate a checkpoint with the metrics of a config',
     'plan': 'show what a config will do, and what is wrong with it',
     'profile': 'count parameters, non-zeros, MACs, bytes; time the network',
+    'prune': 'remove channels from a trained model, for training it on',
     'report': 'turn finished runs into one HTML page',
     'plugins': 'list the plugins and repairs that are at work',
     'features': 'train the feature network behind digits-FID',

@@ -17,7 +17,10 @@ from mmgancomp.sparsity.packed import unpack_mask
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-__all__ = ['Subject', 'build_model', 'subjects']
+__all__ = [
+    'Subject', 'build_model', 'chosen_names', 'load_network', 'masks_in',
+    'subjects'
+]
 
 _SEED = 0
 
@@ -95,11 +98,11 @@ def subjects(config: Config,
         loaded = CheckpointLoader.load_checkpoint(
             str(checkpoint), map_location='cpu')
     chosen = []
-    for name in _chosen(networks, names):
+    for name in chosen_names(networks, names):
         network = networks[name]
         module = network.module if network.ema is None else network.ema
         if checkpoint is not None:
-            _load(model, module, loaded, checkpoint)
+            load_network(model, module, loaded, checkpoint)
         chosen.append(
             Subject(
                 name=name,
@@ -107,14 +110,23 @@ def subjects(config: Config,
                 module=module,
                 weights='live' if network.ema is None else 'ema',
                 maskable=[w.name for w in family.convolutions(module)],
-                masks=_masks(loaded, name),
+                masks=masks_in(loaded, name),
                 family=family,
                 size=size))
     return chosen
 
 
-def _chosen(networks: Mapping[str, families.Network],
-            names: Sequence[str]) -> list[str]:
+def chosen_names(networks: Mapping[str, families.Network],
+                 names: Sequence[str]) -> list[str]:
+    """Names of the networks that were asked for.
+
+    Args:
+        networks: Those of the model.
+        names: As for :func:`subjects`.
+
+    Raises:
+        ConfigError: A name that fits no network.
+    """
     found = []
     for asked in names:
         fits = [
@@ -129,9 +141,19 @@ def _chosen(networks: Mapping[str, families.Network],
     return found
 
 
-def _load(model: nn.Module, module: nn.Module, loaded: Mapping[str, Any],
-          checkpoint: str | Path) -> None:
-    """Load one network strictly; the file may hold more than it."""
+def load_network(model: nn.Module, module: nn.Module,
+                 loaded: Mapping[str, Any], checkpoint: str | Path) -> None:
+    """Load one network strictly; the file may hold more than it.
+
+    Args:
+        model: The model that has it.
+        module: The network.
+        loaded: What the file holds.
+        checkpoint: The file, for errors.
+
+    Raises:
+        ConfigError: The file's weights are not exactly the network's.
+    """
     prefix = next(path for path, part in model.named_modules()
                   if part is module) + '.'
     tensors = loaded.get('state_dict', loaded)
@@ -174,7 +196,8 @@ def _differences(wanted: Mapping[str, Tensor],
     return wrong
 
 
-def _masks(loaded: Mapping[str, Any], name: str) -> dict[str, Tensor] | None:
+def masks_in(loaded: Mapping[str, Any],
+             name: str) -> dict[str, Tensor] | None:
     """The masks of one network in a checkpoint of ours, if it has any."""
     ours = loaded.get('mmgancomp') or {}
     state = (ours.get('sparsity') or {}).get(name) or {}

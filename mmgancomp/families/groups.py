@@ -33,8 +33,9 @@ class Slot:
         block: Entries per channel: 16 where a map of 4 × 4 pixels is
             flattened, the kernel's size in the right vector of a spectral
             norm.
-        role: ``'make'`` (writes the channel), ``'each'`` (a number per
-            channel on the way) or ``'use'`` (reads it).
+        role: ``'make'`` (writes the channel), ``'gain'`` (scales it on the
+            way), ``'each'`` (any other number per channel on the way) or
+            ``'use'`` (reads it).
     """
 
     tensor: str

@@ -248,8 +248,9 @@ def _passes(module: nn.Module) -> bool:
 def _norm_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
     return Part(
         path, module.num_features,
-        _entries(path, module, 'each', ('weight', 0), ('bias', 0),
-                 ('running_mean', 0), ('running_var', 0)), [path])
+        _entries(path, module, 'gain', ('weight', 0)) +
+        _entries(path, module, 'each', ('bias', 0), ('running_mean', 0),
+                 ('running_var', 0)), [path])
 
 
 def _bias_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
@@ -257,17 +258,30 @@ def _bias_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
                 _entries(path, module, 'each', ('bias', 0)))
 
 
-def _conditional_passed(*names: str) -> _Rule:
-    """A norm whose scale and shift are made from the class."""
-    norm, *embeddings = names
+def _conditional_passed(norm: str,
+                        gain: str,
+                        bias: str,
+                        shifted: str = '') -> _Rule:
+    """A norm whose scale and shift are made from the class.
+
+    Args:
+        norm: Name of the norm inside.
+        gain: Name of the layer that makes the scale.
+        bias: Name of the layer that makes the shift.
+        shifted: Attribute that says whether the scale is one more than what
+            the layer makes; without it, it is.
+    """
 
     def rule(network: nn.Module, path: str, module: nn.Module) -> Part:
         part = passed(network, f'{path}.{norm}')
-        for name in embeddings:
+        for name in (gain, bias):
             if hasattr(module, name):
                 found = made(network, f'{path}.{name}')
+                role = 'each'
+                if name == gain and not getattr(module, shifted, True):
+                    role = 'gain'
                 part.entries += [
-                    replace(entry, role='each') for entry in found.entries
+                    replace(entry, role=role) for entry in found.entries
                 ]
         return part
 
@@ -301,5 +315,6 @@ _PASSED: list[tuple[Callable[[nn.Module], bool], _Rule]] = [
     (_named('_FusedBiasLeakyReLU'), _bias_passed),
     (_named('BigGANConditionBN'), _conditional_passed('bn', 'gain', 'bias')),
     (_named('SNConditionNorm'),
-     _conditional_passed('norm', 'weight_embedding', 'bias_embedding')),
+     _conditional_passed('norm', 'weight_embedding', 'bias_embedding',
+                         'reweight_embedding')),
 ]

@@ -1,0 +1,211 @@
+"""The trained model that ``mmgancomp prune`` works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from mmgancomp import families
+from mmgancomp.channels.pruned import Pruned
+from mmgancomp.channels.remove import example
+from mmgancomp.channels.slimmed import without_slimming
+from mmgancomp.errors import ConfigError
+from mmgancomp.evaluation.profile_cost import macs
+from mmgancomp.evaluation.profile_model import (
+    build_model,
+    chosen_names,
+    load_network,
+    masks_in,
+)
+from mmgancomp.families import Family, Network
+from mmgancomp.runtime.structure import noted
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+__all__ = ['Trained']
+
+
+@dataclass
+class Trained:
+    """A model with its weights.
+
+    Attributes:
+        config: Its config.
+        family: Its family.
+        chosen: The networks to prune, with their weights.
+        weights: The whole ``state_dict`` of the checkpoint, stock names.
+        loaded: What else the checkpoint holds.
+        paths: ``id`` of a network's module → its path in the model.
+        stock: Name → the network without narrowing, where it is narrowed.
+    """
+
+    config: Config
+    family: Family
+    chosen: list[Network]
+    weights: dict[str, Tensor]
+    loaded: dict[str, Any]
+    paths: dict[int, str] = field(default_factory=dict)
+    stock: dict[str, nn.Module] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, config: Config, checkpoint: str | Path,
+             names: Sequence[str]) -> Trained:
+        """Build the model of a config and load what is to be pruned.
+
+        Raises:
+            ConfigError: A network does not exist, or the checkpoint is not
+                one of the model.
+        """
+        model = build_model(config)
+        family = families.of(model)
+        networks = family.networks(model)
+        asked = chosen_names(networks, names)
+        roles = {networks[name].role for name in asked}
+        chosen = [n for n in networks.values() if n.role in roles]
+        if len(chosen) > len(asked):
+            missing = next(n.name for n in chosen if n.name not in asked)
+            raise ConfigError.at(
+                '--networks', ' '.join(names),
+                f'{missing} is built by the same config and shares the '
+                f'plan; name the role, {sorted(roles)[0]}')
+        from mmengine.runner import CheckpointLoader
+        loaded = CheckpointLoader.load_checkpoint(
+            str(checkpoint), map_location='cpu')
+        tensors = loaded.get('state_dict', loaded)
+        self = cls(config, family, chosen, dict(tensors), loaded)
+        self.paths = {id(part): path for path, part in model.named_modules()}
+        for network in chosen:
+            self._load(model, network, checkpoint)
+        self.stock = self._stock()
+        return self
+
+    def _load(self, model: nn.Module, network: Network,
+              checkpoint: str | Path) -> None:
+        """Load a network and its average; one stands for a missing other."""
+        parts = [network.module]
+        if network.ema is not None:
+            parts.append(network.ema)
+        there = [part for part in parts if self._has(part)]
+        for part in there or parts[:1]:
+            load_network(model, part, self.loaded, checkpoint)
+        for part in parts:
+            if part not in there:
+                part.load_state_dict(there[0].state_dict())
+            self._rename(part)
+
+    def _has(self, part: nn.Module) -> bool:
+        prefix = self.paths[id(part)] + '.'
+        return any(key.startswith(prefix) for key in self.weights)
+
+    def _rename(self, part: nn.Module) -> None:
+        """Write a network's weights under the names that stock gives them."""
+        prefix = self.paths[id(part)] + '.'
+        for key in [k for k in self.weights if k.startswith(prefix)]:
+            del self.weights[key]
+        self.weights |= {
+            prefix + key: value for key, value in part.state_dict().items()
+        }
+
+    def _stock(self) -> dict[str, nn.Module]:
+        narrowed = [n.name for n in self.chosen
+                    if noted(n.module) is not None]
+        if not narrowed:
+            return {}
+        networks = self.family.networks(build_model(self._plain()))
+        return {name: networks[name].module for name in narrowed}
+
+    def _plain(self) -> Config:
+        plain = self.config.copy()
+        plain.model = without_slimming(self.config.model)[0]
+        return plain
+
+    def masks(self, name: str) -> dict[str, Tensor] | None:
+        """The masks of a network in the checkpoint, if it has any."""
+        return masks_in(self.loaded, name)
+
+    def divided(self, role: str, divisor: int) -> dict[str, int]:
+        """Width of each group if the config's widths were divided.
+
+        Raises:
+            ConfigError: The network is narrowed already, or cannot be
+                divided so far.
+        """
+        first = next(n for n in self.chosen if n.role == role)
+        if first.name in self.stock:
+            raise ConfigError.at(
+                '--target', f'width={1 / divisor:.3g}',
+                f'{first.name} is narrowed already; say what may stay of '
+                'its cost, with macs= or params=')
+        config = self._plain()
+        config.model[role] = dict(
+            type='mmgancomp.Slimmed',
+            network=config.model[role],
+            divisor=divisor,
+            part=role)
+        networks = self.family.networks(build_model(config))
+        module = networks[first.name].module
+        return {
+            name: group.width
+            for name, group in self.family.channel_groups(module).items()
+        }
+
+    def macs(self, module: nn.Module) -> tuple[int, dict[str, int]]:
+        """MACs of a network, and each layer's share."""
+        return macs(module, *example(self.family, module, 1))
+
+    def document(self, pruned: Pruned, config: str, plan: Path,
+                 slim: Path) -> dict[str, Any]:
+        """What was done, as plain values."""
+        networks = {}
+        for name, found in pruned.networks.items():
+            counts = {
+                f'params{when}': sum(p.numel() for p in module.parameters())
+                for when, module in (('_before', found.module),
+                                     ('', found.small))
+            } | {
+                f'macs{when}': self.macs(module)[0]
+                for when, module in (('_before', found.module),
+                                     ('', found.small))
+            }
+            networks[name] = dict(
+                counts,
+                difference_killed=found.killed,
+                groups={
+                    group.name: dict(
+                        channels=group.width,
+                        kept=len(found.kept.get(group.name,
+                                                range(group.width))))
+                    for group in found.groups.values()
+                })
+        return dict(
+            schema=1,
+            plan=str(plan),
+            checkpoint=str(slim),
+            networks=networks,
+            config_lines=self._lines(pruned, config, plan, slim))
+
+    def _lines(self, pruned: Pruned, config: str, plan: Path,
+               slim: Path) -> list[str]:
+        """A config that trains the slim model on."""
+        parts, where = [], os.path.abspath(plan)
+        base = config if '::' in config else os.path.abspath(config)
+        for role in pruned.plan.networks:
+            stock = self.config.model[role].get('type')
+            if str(stock).endswith('Slimmed'):
+                entry = f'dict(divisor=None, plan={where!r}'
+            else:
+                entry = (
+                    "dict(_delete_=True, type='mmgancomp.Slimmed', network="
+                    f'{{{{_base_.model.{role}}}}}, plan={where!r}')
+            parts.append(f'{role}={entry}, part={role!r})')
+        return [
+            f'_base_ = [{base!r}]',
+            f'model = dict({", ".join(parts)})',
+            f'load_from = {os.path.abspath(slim)!r}',
+        ]
