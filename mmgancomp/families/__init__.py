@@ -72,7 +72,7 @@ def grouping(network: nn.Module) -> tuple[Family, dict[str, ChannelGroup]]:
             groups = family.channel_groups(network)
         except NotOffered:
             continue
-        if hasattr(network, 'gates') or hasattr(network, 'transitions'):
+        if hasattr(network, 'gates'):
             groups = with_gates(network, groups, gate_sites(network))
         return family, groups
     kind = type(network)

@@ -194,6 +194,26 @@ class GroupTable:
             ' '.join(wires.each),
             least=wires.least)
 
+    def joining(self, path: str) -> str:
+        """The layer that writes a residual sum at the end of a branch.
+
+        Args:
+            path: The block with the branch's last convolution.
+
+        Returns:
+            The transition layer behind it, where the network has one
+            (:func:`mmgancomp.channels.gating.add_transitions`): the block's
+            channels are then a group of their own. Else the block.
+        """
+        slot = f'{path}.conv'.replace('.', '-')
+        transition = f'transitions.{slot}'
+        try:
+            self.network.get_submodule(transition)
+        except AttributeError:
+            return path
+        self.add(path, path, transition)
+        return transition
+
     def chain(self, paths: list[str]) -> None:
         """Declare a group between each of these layers and the next."""
         for path, following in zip(paths, paths[1:]):

@@ -38,11 +38,6 @@ class GateSite(NamedTuple):
         """The name of what is put here: no module's name holds a dot."""
         return self.conv.replace('.', '-')
 
-    @property
-    def layer(self) -> str:
-        """The block that holds the convolution, with its norm if it has."""
-        return self.conv.rpartition('.')[0]
-
 
 def in_residual_blocks(network: nn.Module, path: str, kinds: Iterable[str],
                        hidden: Iterable[tuple[str, str]],

@@ -151,7 +151,7 @@ def test_momentum_of_the_gates_resumes_too(tmp_path):
 
 def test_an_accumulating_generator_moves_them_once_per_update(tmp_path):
     """By the mean over its batches, not by their sum."""
-    _, diary = run(tmp_path, iterations=2, builder='initial=(0.5, 1.0)',
+    _, diary = run(tmp_path, iterations=3, builder='initial=(0.3, 1.0)',
                    optim_wrapper=dict(
                        generator=dict(accumulative_counts=2)))
     falls = [b - a for a, b in zip(diary.weights, diary.weights[1:2])]
@@ -199,7 +199,7 @@ def test_a_teacher_that_replaces_the_loss_leaves_them_theirs(tmp_path):
     hook = dict(
         type='mmgancomp.DistillationHook', teacher=teacher, generator=dict(
             out=dict(type='mmgancomp.OutputL1Loss', replace_stock=True)))
-    _, diary = run(tmp_path, iterations=2, builder='initial=(0.5, 1.0)',
+    _, diary = run(tmp_path, iterations=3, builder='initial=(0.3, 1.0)',
                    default_hooks=dict(distillation=hook))
     assert diary.weights[1] - diary.weights[0] == pytest.approx(
         -gated.RATE * .5 / 3)

@@ -7,7 +7,8 @@ from tests.support.gate_ranks import UPDATES, Gating
 
 
 @pytest.mark.parametrize('family', [
-    'biggan', pytest.param('cyclegan', marks=pytest.mark.slow)
+    'dcgan', pytest.param('biggan', marks=pytest.mark.slow),
+    pytest.param('cyclegan', marks=pytest.mark.slow)
 ])
 def test_gates_are_bit_equal_after_20_updates(family, tmp_path):
     processes = ranks.start([Gating(family)], tmp_path,
