@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from mmgancomp.registry import SCOPE
 
 from .gate_removal import WithoutGates
 from .plan import ChannelPlan, NetworkPlan
+from .pruned import write
 
 __all__ = ['CONFIG', 'PLAN', 'WEIGHTS', 'slim_config', 'slim_state',
            'write_slim']
@@ -36,14 +36,10 @@ def write_slim(folder: Path, model: nn.Module, networks: list[Network],
             made of them, and then of their averages.
         config: The run's config.
     """
-    plan = ChannelPlan({ROLE: NetworkPlan(kept=found.plan)})
-    if found.plan:
-        plan.write(folder / PLAN)
-    content = io.BytesIO()
-    torch.save(dict(state_dict=slim_state(model, networks, found)), content)
-    write_whole(folder / WEIGHTS, content.getvalue())
-    write_whole(folder / CONFIG,
-                slim_config(config, folder, bool(found.plan)).pretty_text)
+    write(folder, ChannelPlan({ROLE: NetworkPlan(kept=found.plan)}),
+          slim_state(model, networks, found), {})
+    write_whole(folder / CONFIG, slim_config(config, folder,
+                                               bool(found.plan)).pretty_text)
 
 
 def slim_state(model: nn.Module, networks: list[Network],
@@ -72,17 +68,18 @@ def slim_config(config: Any, folder: Path, cut: bool) -> Any:
     Args:
         config: The run's config; left as it is.
         folder: Where the plan and the weights lie.
-        cut: Whether there is a plan.
+        cut: Whether anything was cut.
     """
     slim = deepcopy(config)
-    given = slim.model.generator
-    gated = dict(type=f'{SCOPE}.Gated', network=given.network, removed=True)
-    built = gated if not cut else dict(
+    open_ = dict(
+        type=f'{SCOPE}.Gated',
+        network=slim.model.generator.network,
+        removed=True)
+    slim.model.generator = open_ if not cut else dict(
         type=f'{SCOPE}.Slimmed',
-        network=gated,
+        network=open_,
         plan=str(folder / PLAN),
         part=ROLE)
-    slim.model.generator = built
     hooks = slim.get('default_hooks') or {}
     for name in ('gates', 'distillation', 'stages'):
         hooks.pop(name, None)

@@ -74,7 +74,7 @@ class LoadedTeacher:
             Path(context.config.work_dir) / 'snapshots'
             if context.config is not None and context.config.get('work_dir')
             else None)
-        if self.source() == 'file':
+        if self.source() == 'file' and not self._foreign:
             self.load()
 
     def _chosen(self, network: Network) -> nn.Module:
@@ -99,6 +99,8 @@ class LoadedTeacher:
     def check_roles(self, context: RunContext, roles: set[str]) -> None:
         """Only a generator may be of another family than the student's.
 
+        A teacher of another family is read now, the others are already.
+
         Args:
             context: The run.
             roles: Those of its networks that somebody runs.
@@ -122,6 +124,8 @@ class LoadedTeacher:
                 'family, unless terms ask for nothing but features of a '
                 'generator that is called alike')
         self._check_twin(context, asked)
+        if self.source() == 'file':
+            self.load()
 
     def _check_twin(self, context: RunContext,
                     students: Mapping[str, Network]) -> None:

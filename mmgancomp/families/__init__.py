@@ -16,10 +16,14 @@ from mmgancomp.errors import ConfigError
 from .base import Family, Network, NotOffered, bare
 from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
-from .gated_groups import group_of, with_gates
 from .groups import ChannelGroup, Slot
 from .layers import MaskableWeight, convolution_weights, linear_weights
-from .sites import GateSite, transition_like, without_spectral_norm
+from .sites import (
+    GateSite,
+    group_of,
+    transition_like,
+    without_spectral_norm,
+)
 
 __all__ = [
     'Call', 'ChannelGroup', 'CostConvention', 'Family', 'FeaturePoint',
@@ -69,12 +73,9 @@ def grouping(network: nn.Module) -> tuple[Family, dict[str, ChannelGroup]]:
     """
     for family in known():
         try:
-            groups = family.channel_groups(network)
+            return family, family.channel_groups(network)
         except NotOffered:
             continue
-        if hasattr(network, 'gates'):
-            groups = with_gates(network, groups, gate_sites(network))
-        return family, groups
     kind = type(network)
     raise NotOffered(
         f'no family has a method \'channel_groups\' for {kind.__module__}.'

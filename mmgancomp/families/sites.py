@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -10,10 +10,11 @@ from torch import nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from .base import inherits
+from .groups import ChannelGroup
 
 __all__ = [
-    'GateSite', 'in_residual_blocks', 'plain_layers', 'transition_like',
-    'without_spectral_norm'
+    'GateSite', 'group_of', 'in_residual_blocks', 'plain_layers',
+    'transition_like', 'without_spectral_norm'
 ]
 
 
@@ -77,6 +78,13 @@ def plain_layers(network: nn.Module, *paths: str,
         norm = layer.norm_name if layer.with_norm else 'conv'
         sites.append(GateSite(f'{path}.conv', f'{path}.{norm}', joins))
     return sites
+
+
+def group_of(groups: Mapping[str, ChannelGroup], site: GateSite) -> str:
+    """The channel group that a site's convolution writes."""
+    return next(name for name, group in groups.items() if any(
+        slot.role == 'make' and slot.tensor.startswith(f'{site.conv}.')
+        for slot in group.slots))
 
 
 def transition_like(conv: nn.Module, channels: int) -> nn.Module:
