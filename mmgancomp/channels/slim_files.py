@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.model import is_model_wrapper
+from mmengine.runner.checkpoint import get_state_dict
 from torch import nn
 
 from mmgancomp.families import Network
@@ -47,19 +49,31 @@ def slim_state(model: nn.Module, networks: list[Network],
     """Weights of the whole model, those networks in their slim form."""
     old = [n.module for n in networks]
     old += [n.ema for n in networks if n.ema is not None]
+    # Under DDP every name carries an extra ".module."; here they are stock.
     state = {
         name: value.detach().cpu().clone()
-        for name, value in model.state_dict().items()
+        for name, value in get_state_dict(model).items()
     }
     for before, after in zip(old, found.networks):
-        prefix = next(f'{path}.' for path, module in model.named_modules()
-                      if module is before)
+        prefix = f'{_stock_path(model, before)}.'
         state = {k: v for k, v in state.items() if not k.startswith(prefix)}
         state |= {
             f'{prefix}{name}': value.detach().cpu().clone()
             for name, value in after.state_dict().items()
         }
     return state
+
+
+def _stock_path(model: nn.Module, network: nn.Module) -> str:
+    """Where a network is in the model, without distributed wrappers."""
+    path = next(path for path, module in model.named_modules()
+                if module is network)
+    parts, current = [], model
+    for part in path.split('.'):
+        if not (is_model_wrapper(current) and part == 'module'):
+            parts.append(part)
+        current = getattr(current, part)
+    return '.'.join(parts)
 
 
 def slim_config(config: Any, folder: Path, cut: bool) -> Any:

@@ -88,10 +88,7 @@ def slim_generator(folder):
     assert config.load_from == str(folder / 'slim.pth')
     assert set(config.default_hooks) >= {'compression'}
     assert not {'gates', 'distillation'} & set(config.default_hooks)
-    with DefaultScope.overwrite_default_scope('mmagic'):
-        model = MODELS.build(config.model)
-    state = runs.load(folder / 'slim.pth')['state_dict']
-    model.load_state_dict(state, strict=True)
+    model = gated.slim_model(folder)
     return families.of(model).networks(model)
 
 

@@ -7,16 +7,21 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmengine import Config
+import torch
+from mmengine import Config, DefaultScope
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmgancomp import families
 from mmgancomp.channels.gates import Gate
 from mmgancomp.channels.gating import gates_of
+from mmgancomp.registry import MODELS
 from tests.support import tiny
 
-__all__ = ['CONSTRUCTOR', 'FAMILIES', 'RATE', 'Diary', 'config', 'generators']
+__all__ = [
+    'CONSTRUCTOR', 'FAMILIES', 'RATE', 'Diary', 'all_gates', 'config',
+    'generators', 'slim_model'
+]
 
 FAMILIES = [f for f in tiny.FAMILIES if f not in ('srgan', 'esrgan')]
 """Those whose generators have places for gates."""
@@ -84,6 +89,16 @@ def all_gates(runner: Runner) -> dict[str, Gate]:
         for name, network in generators(runner).items()
         for path, gate in gates_of(network.module).items()
     }
+
+
+def slim_model(folder: Path) -> Any:
+    """The slim model that a run has left, with its weights, all of them."""
+    config = Config.fromfile(folder / 'slim.py')
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        model = MODELS.build(config.model)
+    state = torch.load(folder / 'slim.pth', weights_only=True)['state_dict']
+    model.load_state_dict(state, strict=True)
+    return model
 
 
 class Diary(Hook):
