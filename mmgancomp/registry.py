@@ -49,7 +49,7 @@ MODELS = _child(stock.MODELS, [
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
     f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages',
-    f'{SCOPE}.channels.hook'
+    f'{SCOPE}.channels.gate_hook'
 ])
 LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])

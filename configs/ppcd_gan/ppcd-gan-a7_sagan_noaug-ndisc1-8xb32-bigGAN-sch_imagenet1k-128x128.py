@@ -8,6 +8,9 @@ _base_ = [
 
 model = dict(
     noise_size=128,
+    # Of the script that the paper cites. Stock has 0.999, from a time when
+    # this was the share of the past: its average is the last iterate.
+    ema_config=dict(momentum=0.0001),
     generator=dict(
         _delete_=True,
         type='mmgancomp.Gated',

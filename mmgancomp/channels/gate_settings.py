@@ -23,7 +23,7 @@ CONSTRUCTOR = 'mmgancomp.CompressionOptimWrapperConstructor'
 
 @dataclass(frozen=True)
 class GateSettings:
-    """Options of :class:`~mmgancomp.channels.hook.GateHook`."""
+    """Options of :class:`~mmgancomp.channels.gate_hook.GateHook`."""
 
     alpha: float
     pivot: float

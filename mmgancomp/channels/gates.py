@@ -17,11 +17,11 @@ __all__ = [
 ]
 
 DELTA = 1000.
-"""Steepness of a gate (PPCD-GAN, §3.2)."""
+"""Steepness of a gate (PPCD-GAN, §3.4 to 4.2, as the next two)."""
 PIVOT = 0.005
-"""A gate at or below it counts as closed (PPCD-GAN, §3.4)."""
+"""A gate at or below it counts as closed."""
 ALPHA = 0.7
-"""Closed share beyond which a vector of gates freezes (PPCD-GAN, §4.2)."""
+"""Closed share beyond which a vector of gates freezes."""
 INITIAL = (0.01, 1.)
 """Where the numbers behind the gates begin: our choice, see :class:`Gate`."""
 

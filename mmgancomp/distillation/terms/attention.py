@@ -71,7 +71,7 @@ class AttentionMapLoss(LossTerm):
         layers: Feature points or module paths: a list of names, or a dict
             of the student's → the teacher's. By default, as in the paper,
             ``block2`` and all later blocks that both have.
-        loss_weight: 1 in the paper (§3.4).
+        loss_weight: 1 in the paper (Eq. 8).
         teacher_norm: ``'next'``: the norm that the teacher applies next,
             with the arguments of that call, its statistics frozen.
             ``'instance'``: each channel of each sample normalised, nothing
