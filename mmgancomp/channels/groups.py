@@ -13,7 +13,7 @@ from mmgancomp.families import ChannelGroup, Slot
 
 __all__ = [
     'ChannelGroup', 'Groups', 'Kept', 'Slot', 'channel_groups', 'check_kept',
-    'removed'
+    'counts_of', 'removed'
 ]
 
 Groups = Mapping[str, ChannelGroup]
@@ -99,6 +99,16 @@ def removed(groups: Groups, kept: Kept) -> dict[str, list[int]]:
         if gone:
             found[name] = gone
     return found
+
+
+def counts_of(groups: Groups, kept: Kept) -> dict[str, dict[str, int]]:
+    """Name of a group → its ``channels``, and how many are ``kept``."""
+    return {
+        name: dict(
+            channels=group.width,
+            kept=len(kept.get(name, range(group.width))))
+        for name, group in groups.items()
+    }
 
 
 def _short(channels: Any) -> Any:

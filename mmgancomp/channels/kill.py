@@ -73,7 +73,8 @@ def silence(network: nn.Module,
     """Multiply all slots of the channels that a plan removes, in place.
 
     Vectors of spectral norm are left, and running variances, which nothing
-    may divide by once they are zero.
+    may divide by once they are zero. A running mean follows by itself, until
+    its channel is killed.
 
     Args:
         network: The network.
@@ -86,7 +87,8 @@ def silence(network: nn.Module,
     for name, channels in removed(groups, kept).items():
         for slot in groups[name].slots:
             tensor = tensors[slot.tensor]
-            if _has_effect(slot.tensor):
+            buffer = slot.tensor.endswith('.running_mean')
+            if _has_effect(slot.tensor) and not (buffer and factor):
                 index = torch.tensor(
                     indices(slot, channels), device=tensor.device)
                 part = tensor.index_select(slot.axis, index)

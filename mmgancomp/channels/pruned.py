@@ -74,7 +74,6 @@ def ranked(network: Network) -> nn.Module:
 def prune_networks(family: Family,
                    networks: list[Network],
                    decide: Decide,
-                   stock: Mapping[str, nn.Module],
                    call: Callable[[nn.Module], Any] | None = None) -> Pruned:
     """Kill and remove channels of networks, role by role.
 
@@ -84,8 +83,6 @@ def prune_networks(family: Family,
         family: The family of the model.
         networks: Which of its networks; with their weights.
         decide: Chooses the channels that stay.
-        stock: Name → the network as the stock config builds it, for
-            networks that are narrowed already.
         call: Makes arguments of a forward, as for
             :func:`~mmgancomp.channels.remove`.
 
@@ -104,9 +101,8 @@ def prune_networks(family: Family,
         check_kept(groups, kept)
         for network in members:
             pruned[network.name] = _slim(family, network, groups, kept, call)
-        first = members[0]
         entries[role] = NetworkPlan(
-            kept=restated(first.module, groups, kept, stock.get(first.name)))
+            kept=restated(members[0].module, groups, kept))
     return Pruned(ChannelPlan(entries), pruned)
 
 
@@ -137,8 +133,7 @@ def _slim(family: Family, network: Network, groups: Groups, kept: Kept,
     return Slim(network, module, small, live, groups, kept, change)
 
 
-def restated(module: nn.Module, groups: Groups, kept: Kept,
-             stock: nn.Module | None) -> Kept:
+def restated(module: nn.Module, groups: Groups, kept: Kept) -> Kept:
     """A plan of a narrowed network as one of its stock network.
 
     What a plan removed before stays removed; where widths were divided, the
@@ -148,17 +143,14 @@ def restated(module: nn.Module, groups: Groups, kept: Kept,
         module: The network that the plan is of.
         groups: Its groups.
         kept: The plan.
-        stock: The same network as stock builds it, if it was narrowed.
     """
-    if stock is None:
+    if noted(module) is None:
         return kept
-    earlier = NetworkPlan.of(noted(module) or {}, 'channels').kept
-    whole, plan = families.channel_groups(stock), {}
+    earlier = NetworkPlan.of(noted(module), 'channels').kept
+    plan = {}
     for name, group in groups.items():
         base = earlier.get(name, range(group.width))
-        staying = [base[c] for c in kept.get(name, range(group.width))]
-        if len(staying) < whole[name].width:
-            plan[name] = staying
+        plan[name] = [base[c] for c in kept.get(name, range(group.width))]
     return plan
 
 

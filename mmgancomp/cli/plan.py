@@ -182,6 +182,8 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_rounds(console, row)
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
+        elif row['mechanism'] == 'channel_kill':
+            _show_fading(console, row)
         else:
             _show_stage(console, row)
 
@@ -270,6 +272,16 @@ def _show_rounds(console: Any, row: dict[str, Any]) -> None:
     console.print(f'\nLottery tickets: {first}, then {row["rounds"]} rounds '
                   f'of {row["round_iterations"]:,} iterations;\n  each starts '
                   f'with {back}')
+
+
+def _show_fading(console: Any, row: dict[str, Any]) -> None:
+    groups = row['groups'].values()
+    going = sum(group['channels'] - group['kept'] for group in groups)
+    console.print(
+        f'\n[bold]{row["role"]}[/bold]: {going:,} of '
+        f'{sum(group["channels"] for group in groups):,} channels fade out '
+        f'from update {row["begin"]:,} to {row["end"]:,}; plan.json and '
+        'slim.pth\nare written at the end', highlight=False)
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

@@ -131,8 +131,7 @@ def _prune(args: argparse.Namespace, what: str,
             return _emptied(trained, networks, groups)
         return _ranked(args, what, share, trained, role, networks, groups)
 
-    pruned = prune_networks(trained.family, trained.chosen, decide,
-                            trained.stock)
+    pruned = prune_networks(trained.family, trained.chosen, decide)
     weights = state_dict(pruned, trained.weights, trained.paths)
     plan, slim = write(
         Path(args.out), pruned.plan, weights,

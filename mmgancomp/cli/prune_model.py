@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from mmgancomp import families
+from mmgancomp.channels.groups import counts_of
 from mmgancomp.channels.pruned import Pruned
 from mmgancomp.channels.remove import example
-from mmgancomp.channels.slimmed import without_slimming
 from mmgancomp.errors import ConfigError
 from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.evaluation.profile_model import (
@@ -42,7 +42,6 @@ class Trained:
         weights: The whole ``state_dict`` of the checkpoint, stock names.
         loaded: What else the checkpoint holds.
         paths: ``id`` of a network's module → its path in the model.
-        stock: Name → the network without narrowing, where it is narrowed.
     """
 
     config: Config
@@ -51,7 +50,6 @@ class Trained:
     weights: dict[str, Tensor]
     loaded: dict[str, Any]
     paths: dict[int, str] = field(default_factory=dict)
-    stock: dict[str, nn.Module] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Config, checkpoint: str | Path,
@@ -82,7 +80,6 @@ class Trained:
         self.paths = {id(part): path for path, part in model.named_modules()}
         for network in chosen:
             self._load(model, network, checkpoint)
-        self.stock = self._stock()
         return self
 
     def _load(self, model: nn.Module, network: Network,
@@ -112,19 +109,6 @@ class Trained:
             prefix + key: value for key, value in part.state_dict().items()
         }
 
-    def _stock(self) -> dict[str, nn.Module]:
-        narrowed = [n.name for n in self.chosen
-                    if noted(n.module) is not None]
-        if not narrowed:
-            return {}
-        networks = self.family.networks(build_model(self._plain()))
-        return {name: networks[name].module for name in narrowed}
-
-    def _plain(self) -> Config:
-        plain = self.config.copy()
-        plain.model = without_slimming(self.config.model)[0]
-        return plain
-
     def masks(self, name: str) -> dict[str, Tensor] | None:
         """The masks of a network in the checkpoint, if it has any."""
         return masks_in(self.loaded, name)
@@ -137,12 +121,12 @@ class Trained:
                 divided so far.
         """
         first = next(n for n in self.chosen if n.role == role)
-        if first.name in self.stock:
+        if noted(first.module) is not None:
             raise ConfigError.at(
                 '--target', f'width={1 / divisor:.3g}',
                 f'{first.name} is narrowed already; say what may stay of '
                 'its cost, with macs= or params=')
-        config = self._plain()
+        config = self.config.copy()
         config.model[role] = dict(
             type='mmgancomp.Slimmed',
             network=config.model[role],
@@ -176,13 +160,7 @@ class Trained:
             networks[name] = dict(
                 counts,
                 difference_killed=found.killed,
-                groups={
-                    group.name: dict(
-                        channels=group.width,
-                        kept=len(found.kept.get(group.name,
-                                                range(group.width))))
-                    for group in found.groups.values()
-                })
+                groups=counts_of(found.groups, found.kept))
         return dict(
             schema=1,
             plan=str(plan),

@@ -5,7 +5,7 @@ Said once for each type of layer, whatever network it is in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -16,7 +16,10 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from .base import NotOffered, inherits
 from .layers import raw_weight_name
 
-__all__ = ['Entry', 'Part', 'is_layer', 'made', 'passed', 'used']
+__all__ = [
+    'Entry', 'Part', 'made', 'passed', 'passes', 'reads', 'single_parts',
+    'used', 'writes'
+]
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,41 @@ def passed(network: nn.Module, path: str) -> Part:
     return _side(network, path, _PASSED, 'passes on')
 
 
-def is_layer(module: nn.Module) -> bool:
+def _is_layer(module: nn.Module) -> bool:
     """Whether a module reads or writes channels by itself, not a child."""
     return isinstance(module, (_ConvNd, nn.Linear, nn.Embedding)) or inherits(
         module, 'ModulatedConv2d')
+
+
+def writes(module: nn.Module) -> bool:
+    """Whether the table says which channels a module writes."""
+    return any(fits(module) for fits, _ in _MADE)
+
+
+def reads(module: nn.Module) -> bool:
+    """Whether the table says which channels a module reads."""
+    # An embedding reads classes; that its row may be multiplied with
+    # features is for a family to say.
+    return not isinstance(module, nn.Embedding) and any(
+        fits(module) for fits, _ in _USED)
+
+
+def passes(module: nn.Module) -> bool:
+    """Whether a module is a norm or a bias on the way."""
+    return any(fits(module) for fits, _ in _PASSED)
+
+
+def single_parts(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Path and module of what the table knows and what is no composite."""
+    inside: list[str] = []
+    for path, module in network.named_modules():
+        if any(path.startswith(f'{outer}.') for outer in inside):
+            continue
+        if any(fits(module) for fits, _ in _SINGLE):
+            # Its linear layer is its own business.
+            if inherits(module, 'EqualLinearActModule'):
+                inside.append(path)
+            yield path, module
 
 
 _Rule = Callable[[nn.Module, str, nn.Module], Part]
@@ -199,7 +233,7 @@ def _conv_made(network: nn.Module, path: str, module: nn.Module) -> Part:
     at = names.index(_convolution(module))
     part = made(network, f'{path}.{names[at]}')
     for name in names[at + 1:]:
-        if _passes(module.get_submodule(name)):
+        if passes(module.get_submodule(name)):
             part += passed(network, f'{path}.{name}')
     return part
 
@@ -210,7 +244,7 @@ def _conv_used(network: nn.Module, path: str, module: nn.Module) -> Part:
     at = names.index(_convolution(module))
     part = used(network, f'{path}.{names[at]}')
     for name in names[:at]:
-        if _passes(module.get_submodule(name)):
+        if passes(module.get_submodule(name)):
             part += passed(network, f'{path}.{name}')
     return part
 
@@ -228,7 +262,7 @@ def _convolution(module: nn.Module) -> str:
     """Name of a block's one convolution."""
     found = [
         name for name, child in module.named_children()
-        if is_layer(child) or _has_convolution(child)
+        if _is_layer(child) or _has_convolution(child)
     ]
     return found[0]
 
@@ -236,13 +270,11 @@ def _convolution(module: nn.Module) -> str:
 def _has_convolution(module: nn.Module) -> bool:
     if isinstance(module, nn.Sequential):
         return sum(
-            is_layer(child) or _has_convolution(child)
+            _is_layer(child) or _has_convolution(child)
             for child in module.children()) == 1
-    return is_layer(getattr(module, 'conv', None) or nn.Identity())
+    return _is_layer(getattr(module, 'conv', None) or nn.Identity())
 
 
-def _passes(module: nn.Module) -> bool:
-    return any(fits(module) for fits, _ in _PASSED)
 
 
 def _norm_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
@@ -296,21 +328,22 @@ def _named(*names: str) -> Callable[[nn.Module], bool]:
     return lambda module: inherits(module, *names)
 
 
-_MADE: list[tuple[Callable[[nn.Module], bool], _Rule]] = [
+_Table = list[tuple[Callable[[nn.Module], bool], _Rule]]
+_MADE: _Table = [
     (_named('ModulatedConv2d'), _modulated_made),
     (_named('EqualLinearActModule'), _equal_linear_made),
     (_named('ConstantInput'), _constant_made),
     (_type(_ConvNd, nn.Linear, nn.Embedding), _layer_made),
     (_has_convolution, _conv_made),
 ]
-_USED: list[tuple[Callable[[nn.Module], bool], _Rule]] = [
+_USED: _Table = [
     (_named('ModulatedConv2d'), _modulated_used),
     (_named('EqualLinearActModule'), _equal_linear_used),
     (_type(nn.Embedding), _projection_used),
     (_type(_ConvNd, nn.Linear), _layer_used),
     (_has_convolution, _conv_used),
 ]
-_PASSED: list[tuple[Callable[[nn.Module], bool], _Rule]] = [
+_PASSED: _Table = [
     (_type(_NormBase), _norm_passed),
     (_named('_FusedBiasLeakyReLU'), _bias_passed),
     (_named('BigGANConditionBN'), _conditional_passed('bn', 'gain', 'bias')),
@@ -318,3 +351,4 @@ _PASSED: list[tuple[Callable[[nn.Module], bool], _Rule]] = [
      _conditional_passed('norm', 'weight_embedding', 'bias_embedding',
                          'reweight_embedding')),
 ]
+_SINGLE: _Table = [*_MADE[:-1], *_PASSED[:2]]

@@ -19,6 +19,11 @@ from tests.support import runs, tiny
 pytestmark = tiny.STOCK_WARNINGS
 
 
+def document(out: str) -> dict:
+    """What was printed, without what loggers of earlier runs hold to."""
+    return json.loads(out[out.index('\n{') + 1 if '\n{' in out else 0:])
+
+
 class Trained:
     """A run of two iterations, and a folder to prune into."""
 
@@ -44,7 +49,7 @@ class Trained:
         ])
         out = capsys.readouterr()
         assert found == code, out.err
-        return json.loads(out.out) if code == 0 else out.err
+        return document(out.out) if code == 0 else out.err
 
     def going_on(self, found: dict, name: str, **entries) -> Config:
         """The config that the command has printed, in a file."""
@@ -79,7 +84,7 @@ def shapes(path: Path, prefix: str) -> dict[str, tuple]:
 
 
 def test_train_prune_train_on_resume(biggan, capsys):
-    found = biggan.prune(capsys, '--target', 'macs=0.5', '--multiple', '4')
+    found = biggan.prune(capsys, '--target', 'macs=0.5', '--multiple', '1')
     cost = found['networks']['generator']
     assert .3 < cost['macs'] / cost['macs_before'] <= .5
     assert 0 < cost['difference_killed']
@@ -107,6 +112,7 @@ def test_train_prune_train_on_resume(biggan, capsys):
     entry = end['mmgancomp']['channels']['plan']['networks']['generator']
     assert entry == {name: list(kept) for name, kept in plan.items()}
     again = biggan.going_on(found, 'again', train_cfg=dict(max_iters=4))
+    again.load_from = None  # as --resume has it
     runs.train(runs.resume_from(again, biggan.folder / 'on', 2))
     resumed = runs.load(biggan.folder / 'again' / 'iter_4.pth')
     assert runs.differences(
@@ -159,7 +165,7 @@ def test_pruning_twice_counts_in_the_stock_network(dcgan, capsys, tmp_path):
         'prune', on.filename, first['checkpoint'], '--target', 'params=0.6',
         '--multiple', '1', '--out', str(tmp_path), '--json'
     ])
-    second = json.loads(capsys.readouterr().out)
+    second = document(capsys.readouterr().out)
     assert code == 0
     twice = ChannelPlan.read(second['plan']).networks['generator'].kept
     assert twice != once
