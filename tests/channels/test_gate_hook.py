@@ -7,9 +7,9 @@ import torch
 from mmengine import Config, DefaultScope
 
 from mmgancomp import families
+from mmgancomp.channels.gate_hook import GateHook
 from mmgancomp.channels.gate_removal import without_gates
 from mmgancomp.channels.gating import add_gates, add_transitions, gates_of
-from mmgancomp.channels.gate_hook import GateHook
 from mmgancomp.channels.remove import outputs
 from mmgancomp.errors import ConfigError
 from mmgancomp.registry import MODELS
