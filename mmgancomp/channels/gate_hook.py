@@ -278,6 +278,7 @@ class GateHook(CompressionHook):
             'channels': sum(g.kept.numel()
                             for g in gates_of(network.module).values()),
             'alpha': self._given.alpha,
+            'cap': self._given.cap,
             'weight': self._weight,
             'optimizer': type(self._companion.optimizer).__name__,
             'first_freeze': self._reach[name],
