@@ -7,6 +7,7 @@ import torch
 from mmengine import Config, DefaultScope
 
 from mmgancomp import families
+from mmgancomp.channels import gate_hook
 from mmgancomp.channels.gate_hook import GateHook
 from mmgancomp.channels.gate_removal import without_gates
 from mmgancomp.channels.gating import add_gates, add_transitions, gates_of
@@ -165,6 +166,47 @@ def test_a_skipped_step_skips_them(tmp_path):
     assert falls[1] == 0
     assert falls[0] == pytest.approx(-gated.RATE * .5 / 3, abs=.05)
     assert falls[2] < -.1
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What the hook logs."""
+    found = []
+    monkeypatch.setattr(gate_hook, 'print_log',
+                        lambda text, **_: found.append(text))
+    return found
+
+
+def test_a_layer_that_would_vanish_keeps_a_channel_and_says_so(
+        tmp_path, said):
+    runner, _ = run(tmp_path, iterations=3, builder='initial=(.3, .301)')
+    assert [gate.kept.sum() for gate in gated.all_gates(runner).values()
+            ] == [1, 1, 1]
+    assert sum('one of which was kept open' in text for text in said) == 3
+
+
+def test_an_evaluation_before_the_freeze_says_so(context, said):
+    context.terms.clear()
+    hook = GateHook(loss_weight=.5, optimizer=dict(type='SGD', lr=1.))
+    hook.prepare(context)
+    hook.after_val_epoch(None)
+    assert '3 of 3 gates are not frozen yet' in said[0]
+    for parameter in hook._networks['generator'].module.gates.values():
+        parameter.frozen.fill_(True)
+    hook.after_val_epoch(None)
+    assert len(said) == 1
+    for parameter in hook._networks['generator'].module.gates.values():
+        parameter.frozen.fill_(False)
+
+
+def test_the_default_optimizer_is_plain_sgd(context):
+    context.terms.clear()
+    hook = GateHook(loss_weight=50.)
+    hook.prepare(context)
+    group, = hook._companion.optimizer.param_groups
+    assert type(hook._companion.optimizer) is torch.optim.SGD
+    assert (group['lr'], group['momentum'], group['weight_decay']) == (
+        .1, 0, 0)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from mmgancomp.channels.gating import gates_of
 from mmgancomp.errors import ConfigError
 from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.registry import MODELS
+from tests.families.test_narrowing import SAGAN
 from tests.support import gated, tiny
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -18,15 +19,6 @@ pytestmark = tiny.STOCK_WARNINGS
 SITES = dict(stylegan2=5, biggan=6, sagan=6, sngan_proj=6, dcgan=3,
              cyclegan=8, pix2pix=9)
 """Gates per family at its tiny size: a residual block has two."""
-
-SAGAN = dict(
-    type='SAGANGenerator',
-    output_scale=128,
-    base_channels=64,
-    noise_size=128,
-    num_classes=1000,
-    attention_after_nth_block=4,
-    with_spectral_norm=True)
 
 
 def build(network, **options):

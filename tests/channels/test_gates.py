@@ -154,6 +154,19 @@ def test_equal_starts_close_all_at_once_and_spread_ones_one_by_one():
     assert equal.kept.sum() == 1
 
 
+def test_adam_takes_its_rate_whatever_the_force_is():
+    """Which is why the default is plain SGD."""
+    moved = {}
+    for kind in (torch.optim.SGD, torch.optim.Adam):
+        one = gate([1., .5])
+        optimizer = kind([one.weight], lr=.1)
+        (0.01 * one.loss() / 10).backward()
+        optimizer.step()
+        moved[kind] = 1. - one.weight[0].item()
+    assert moved[torch.optim.SGD] == pytest.approx(1e-4)
+    assert moved[torch.optim.Adam] == pytest.approx(.1)
+
+
 def test_the_cap_closes_no_more_than_needed():
     values = [-.9, -.8, -.7, -.6, -.5, 1.]
     free, capped = gate(values), gate(values)
