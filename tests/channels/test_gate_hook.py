@@ -9,8 +9,6 @@ from mmengine import Config, DefaultScope
 from mmgancomp import families
 from mmgancomp.channels import gate_hook
 from mmgancomp.channels.gate_hook import GateHook
-from mmgancomp.channels.gate_removal import without_gates
-from mmgancomp.channels.gating import add_gates, add_transitions, gates_of
 from mmgancomp.channels.remove import outputs
 from mmgancomp.errors import ConfigError
 from mmgancomp.registry import MODELS
@@ -242,46 +240,6 @@ def test_a_teacher_that_replaces_the_loss_leaves_them_theirs(tmp_path):
                    default_hooks=dict(distillation=hook))
     assert diary.weights[1] - diary.weights[0] == pytest.approx(
         -gated.RATE * .5 / 3)
-
-
-@pytest.mark.parametrize('family', [
-    pytest.param(f, marks=pytest.mark.slow if f == 'cyclegan' else ())
-    for f in gated.FAMILIES
-])
-def test_removal_keeps_the_function(family):
-    """In every family, with spectral norm, class norms and skips."""
-    model = tiny.model(family)
-    known = families.of(model)
-    networks = [n.module for n in known.networks(model).values()
-                if n.role == 'generator']
-    double = family != 'stylegan2'
-    torch.manual_seed(0)
-    for network in networks:
-        sites = known.gate_sites(network)
-        add_gates(network, sites)
-        add_transitions(network, sites)
-        network.to(torch.double if double else torch.float)
-        size = 32 if len(networks) > 1 or family == 'pix2pix' else None
-        args, kwargs = known.example_call(
-            network, 2, torch.Generator().manual_seed(0), size)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                if parameter.dim() == 1:
-                    parameter += .3 * torch.randn_like(parameter)
-            for _ in range(2):
-                network.train()(args[0].to(parameter.dtype), **kwargs)
-        for gate in gates_of(network).values():
-            gate.kept.copy_(torch.rand(gate.kept.shape) > .5)
-            gate.kept[0] = True
-            gate.frozen.fill_(True)
-    found = without_gates(networks)
-    # Demodulation sees the columns that go.
-    assert found.difference < (1e-10 if double else .5)
-    assert family != 'stylegan2' or found.difference > 1e-4
-    for before, after in zip(networks, found.networks):
-        assert not gates_of(after) and len(gates_of(before)) > 2
-        assert sum(p.numel() for p in after.parameters()) < sum(
-            p.numel() for p in before.parameters())
 
 
 @pytest.mark.parametrize('gates, match', [
