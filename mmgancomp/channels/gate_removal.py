@@ -62,10 +62,8 @@ def without_gates(networks: Sequence[nn.Module],
     """Cut gated networks to what is open, without their gates.
 
     Spectral norm is computed into the weights first: σ of what is left is
-    another one. In eval
-    mode the networks then do what they did with binary gates; only
-    StyleGAN2's demodulation sees columns that are cut, and the difference
-    says how much that is.
+    another one. In eval mode the networks then do what they did with binary
+    gates.
 
     Networks that share a config share a plan: a channel goes where all of
     them have closed it, and is zeroed where only some have.

@@ -80,8 +80,8 @@ def add_gates(network: nn.Module,
         gate = Gate(conv.out_channels, delta, initial, seed + number)
         gate.to(next(conv.parameters()).device)
         network.gates[site.slot] = gate
-        network.get_submodule(site.after).register_forward_hook(
-            _Through(gate))
+        for path in (site.after, *site.also):
+            network.get_submodule(path).register_forward_hook(_Through(gate))
 
 
 def is_gated(network: nn.Module) -> bool:

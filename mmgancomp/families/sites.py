@@ -24,8 +24,9 @@ class GateSite(NamedTuple):
     Attributes:
         conv: The convolution whose filters write the channels.
         after: The module whose output is multiplied: what comes between
-            the convolution and its activation is behind it, so that no norm
+            the convolution and its activation is before it, so that no norm
             and no bias revives a closed channel.
+        also: Further modules whose output is multiplied likewise.
         joins: Whether the gated channels are then added to other ones. A
             1×1 convolution comes in between: PPCD-GAN's transition layer.
     """
@@ -33,6 +34,7 @@ class GateSite(NamedTuple):
     conv: str
     after: str
     joins: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def slot(self) -> str:
@@ -117,29 +119,27 @@ def without_spectral_norm(network: nn.Module) -> None:
     Args:
         network: Changed in place.
     """
-    for path, module in list(network.named_modules()):
+    for module in network.modules():
         if hasattr(module, 'sn_weight'):  # ajbrock's style
-            training = module.training
-            weight = module.eval().sn_weight().detach().clone()
-            plain = _plain_like(module)
-            plain.weight = nn.Parameter(weight)
-            plain.train(training)
-            parent, _, name = path.rpartition('.')
-            setattr(network.get_submodule(parent), name, plain)
+            _materialise(module)
         elif any(isinstance(hook, SpectralNorm)
                  for hook in module._forward_pre_hooks.values()):
             nn.utils.remove_spectral_norm(module)
 
 
-def _plain_like(module: nn.Module) -> nn.Module:
-    """A layer without spectral norm, with the bias and the hooks of one."""
-    kind = next(base for base in (nn.Conv2d, nn.Linear, nn.Embedding)
-                if isinstance(module, base))
-    plain = kind.__new__(kind)
-    nn.Module.__init__(plain)
-    drop = {'num_svs', 'num_iters', 'eps'}
-    state = {k: v for k, v in vars(module).items() if k not in drop}
-    plain.__dict__.update(state)
-    plain._parameters = dict(module._parameters)
-    plain._buffers = {}
-    return plain
+def _materialise(module: nn.Module) -> None:
+    """Make an ajbrock-style layer the plain one that it is built on.
+
+    The object stays: hooks of other modules may hold it.
+    """
+    training = module.training
+    weight = module.eval().sn_weight().detach().clone()
+    module.train(training)
+    for name in list(module._buffers):
+        del module._buffers[name]
+    for name in ('num_svs', 'num_iters', 'transpose', 'eps'):
+        delattr(module, name)
+    module.__class__ = next(
+        base for base in (nn.Conv2d, nn.Linear, nn.Embedding)
+        if isinstance(module, base))
+    module.weight = nn.Parameter(weight)

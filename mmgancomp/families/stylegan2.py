@@ -168,16 +168,26 @@ class StyleGAN2Family(BaseGANFamily):
     def gate_sites(self, network: nn.Module) -> list[GateSite]:
         """See :meth:`Family.gate_sites`: each styled convolution.
 
-        After bias and leaky ReLU, which let a positive factor through:
-        noise and bias come after the convolution.
+        Noise and bias come behind it, and whoever reads the channel divides
+        by the norm of all that it reads. So a gate is at the readers'
+        styles: what they scale the channel by, before they demodulate.
         """
         if not inherits(network, 'StyleGAN2Generator'):
             return super().gate_sites(network)
-        return [
-            GateSite(f'{path}.conv', f'{path}.activate')
-            for path in ('conv1', *(f'convs.{i}'
-                                    for i in range(len(network.convs))))
-        ]
+        layers = ['conv1', *(f'convs.{i}'
+                             for i in range(len(network.convs)))]
+        images = ['to_rgb1', *(f'to_rgbs.{i}'
+                               for i in range(len(network.to_rgbs)))]
+        sites = []
+        for index, path in enumerate(layers):
+            # Every second layer is also read by one that makes an image.
+            readers = layers[index + 1:index + 2]
+            if index % 2 == 0:
+                readers.append(images[index // 2])
+            after, *also = (f'{reader}.conv.style_modulation'
+                            for reader in readers)
+            sites.append(GateSite(f'{path}.conv', after, also=tuple(also)))
+        return sites
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

@@ -51,9 +51,8 @@ def test_the_images_stay(name):
     before = network(name)
     found = without_gates([before])
     after, = found.networks
-    # Demodulation sees the columns that go; rounding is left elsewhere.
-    assert found.difference < (.5 if 'stylegan2' in name else 1e-10)
-    assert 'stylegan2' not in name or found.difference > 1e-4
+    # StyleGAN2 runs in single precision alone.
+    assert found.difference < (1e-4 if 'stylegan2' in name else 1e-10)
     assert found.forced == 0
     assert not gates_of(after) and len(gates_of(before)) > 2
     assert size(after) < size(before) - sum(
@@ -65,7 +64,7 @@ def test_the_images_stay(name):
 
 def test_networks_of_one_config_share_a_plan():
     """A channel goes where both have closed it; elsewhere it is zero."""
-    pair = [network('resnet_bn', seed) for seed in (0, 1)]
+    pair = [network('unet_in', seed) for seed in (0, 1)]
     alone = [without_gates([one]).plan for one in pair]
     found = without_gates(pair)
     assert found.difference < 1e-10
