@@ -25,7 +25,8 @@ def macs_after(network: nn.Module, groups: Groups, kept: Kept,
     """Multiply-accumulates that a network costs once it is cut to a plan.
 
     A layer's are in proportion to the size of its weight, an attention
-    block's products to its query-key and value channels.
+    block's products to its query-key and value channels. What has no weight,
+    such as StyleGAN2's blur, counts as it is: an estimate from above.
 
     Args:
         network: The network.

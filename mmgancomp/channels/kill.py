@@ -60,8 +60,7 @@ def kill(network: nn.Module,
     groups = channel_groups(network) if groups is None else groups
     check_kept(groups, plan)
     copy = copy_of(network)
-    silence(copy, groups, plan)
-    refresh_spectral_norm(copy, groups, plan)
+    refresh_spectral_norm(copy, silence(copy, groups, plan))
     return copy
 
 
@@ -69,7 +68,7 @@ def kill(network: nn.Module,
 def silence(network: nn.Module,
             groups: Groups,
             kept: Kept,
-            factor: float = 0.) -> None:
+            factor: float = 0.) -> set[str]:
     """Multiply all slots of the channels that a plan removes, in place.
 
     Vectors of spectral norm are left, and running variances, which nothing
@@ -81,7 +80,11 @@ def silence(network: nn.Module,
         groups: Its groups.
         kept: What stays of them.
         factor: What to multiply by; 0 kills.
+
+    Returns:
+        Names of the tensors that changed.
     """
+    changed: set[str] = set()
     tensors = dict(network.named_parameters())
     tensors |= dict(network.named_buffers())
     for name, channels in removed(groups, kept).items():
@@ -92,9 +95,13 @@ def silence(network: nn.Module,
                 index = torch.tensor(
                     indices(slot, channels), device=tensor.device)
                 part = tensor.index_select(slot.axis, index)
+                if not part.any():
+                    continue
                 # Not a product with zero, which keeps NaN and signs.
                 part = part * factor if factor else torch.zeros_like(part)
                 tensor.index_copy_(slot.axis, index, part)
+                changed.add(slot.tensor)
+    return changed
 
 
 def _has_effect(name: str) -> bool:
@@ -103,8 +110,7 @@ def _has_effect(name: str) -> bool:
 
 
 @torch.no_grad()
-def refresh_spectral_norm(network: nn.Module, groups: Groups,
-                          kept: Kept) -> None:
+def refresh_spectral_norm(network: nn.Module, changed: set[str]) -> None:
     """Let the vectors of spectral norm follow weights that were changed.
 
     Torch's style divides by ``uᵀWv`` with stored vectors; after channels
@@ -112,14 +118,9 @@ def refresh_spectral_norm(network: nn.Module, groups: Groups,
 
     Args:
         network: The network, changed in place.
-        groups: Its groups.
-        kept: The plan by which channels were killed.
+        changed: Names of the tensors that were.
     """
-    touched = {
-        slot.tensor.rpartition('.')[0]
-        for name in removed(groups, kept) for slot in groups[name].slots
-    }
-    for path in sorted(touched):
+    for path in sorted({name.rpartition('.')[0] for name in changed}):
         module = network.get_submodule(path)
         for hook in module._forward_pre_hooks.values():
             if hasattr(hook, 'n_power_iterations'):

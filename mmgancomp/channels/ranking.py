@@ -14,9 +14,11 @@ from mmgancomp.families import ChannelGroup
 from .groups import Groups, Kept
 
 __all__ = [
-    'ALLOCATIONS', 'CRITERIA', 'best', 'reach', 'scores_of', 'sizes_for'
+    'ALLOCATIONS', 'CRITERIA', 'best', 'reach', 'reach_measured',
+    'scores_of', 'sizes_for'
 ]
 
+_CORRECTIONS = 4
 _STEPS = 24
 """Halvings of the interval of fractions: more than any width resolves."""
 
@@ -224,4 +226,41 @@ def reach(plan_of: Callable[[float], Kept], cost: Callable[[Kept], float],
                 'before attention; images, latents and classes keep '
                 'theirs); choose more')
         found = plan_of(0.)
+    return found
+
+
+def reach_measured(plan_of: Callable[[float], Kept],
+                   estimate: Callable[[Kept], float],
+                   measure: Callable[[Kept], float], target: float, key: str,
+                   value: Any) -> Kept:
+    """As :func:`reach`, for a cost that takes long to measure.
+
+    An estimate is bisected, and what it aims at is corrected by what comes
+    out, a few times.
+
+    Args:
+        plan_of: As for :func:`reach`.
+        estimate: Plan → about what it costs.
+        measure: Plan → what it costs.
+        target: As for :func:`reach`.
+        key: As for :func:`reach`.
+        value: As for :func:`reach`.
+
+    Raises:
+        ConfigError: Even the smallest plan costs more.
+    """
+    aim, found, least = target, None, 0.
+    for _ in range(_CORRECTIONS):
+        try:
+            plan = reach(plan_of, estimate, aim, key, value)
+        except ConfigError:
+            plan = plan_of(0.)
+        cost = measure(plan)
+        if cost <= target and cost > least:
+            found, least = plan, cost
+        if .98 * target < cost <= target:
+            break
+        aim = min(1., aim * target / cost)
+    if found is None:
+        return reach(plan_of, measure, target, key, value)
     return found

@@ -180,15 +180,27 @@ def _ranked(args: argparse.Namespace, what: str, share: float,
             ranking.sizes_for(groups, scores, fraction, args.allocation,
                               args.multiple))
 
-    return ranking.reach(plan_of, _cost(what, trained, modules[0], groups),
-                         share, '--target', args.target)
-
-
-def _cost(what: str, trained: Trained, module: nn.Module, groups: Groups):
-    """Plan → share of the network's cost that stays."""
-    from mmgancomp.channels.costs import macs_after, params_after
+    module = modules[0]
     if what == 'params':
+        from mmgancomp.channels.costs import params_after
         whole = sum(weight.numel() for weight in module.parameters())
-        return lambda plan: params_after(module, groups, plan) / whole
+        return ranking.reach(
+            plan_of, lambda plan: params_after(module, groups, plan) / whole,
+            share, '--target', args.target)
+    return ranking.reach_measured(plan_of,
+                                  *_macs(trained, module, groups), share,
+                                  '--target', args.target)
+
+
+def _macs(trained: Trained, module: nn.Module, groups: Groups):
+    """Plan → share of the MACs that stays: an estimate, and the count."""
+    from mmgancomp.channels.costs import macs_after
+    from mmgancomp.channels.slicing import copy_of, cut
     total, shares = trained.macs(module)
-    return lambda plan: macs_after(module, groups, plan, shares) / total
+
+    def count(plan: Kept) -> float:
+        small = copy_of(module)
+        cut(small, groups, plan)
+        return trained.macs(small)[0] / total
+
+    return lambda plan: macs_after(module, groups, plan, shares) / total, count

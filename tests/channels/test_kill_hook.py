@@ -25,6 +25,12 @@ KEPT = {'noise2feat': [0, 3, 4], 'conv_blocks.1': [2, 7, 9]}
 
 def config(folder, family='biggan', sparsity=None, **options):
     options = options or dict(plan=document(KEPT), begin=1, end=5)
+    if isinstance(options.get('plan'), dict):
+        # Names of groups have dots, which the helper below would split at.
+        path = folder / 'given.json'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(options['plan']))
+        options['plan'] = str(path)
     hooks = dict(
         channel_kill=dict(
             type='mmgancomp.ChannelKillHook',
