@@ -199,6 +199,13 @@ class Fading:
         kept = self.choose() if self.kept is None else self.kept
         return counts_of(self.groups, kept)
 
+    def params(self) -> tuple[int, int]:
+        """Parameters of one network, and what is left as things are now."""
+        kept = self.choose() if self.kept is None else self.kept
+        module = self.networks[0].module
+        return (sum(weight.numel() for weight in module.parameters()),
+                params_after(module, self.groups, kept))
+
     @property
     def doomed(self) -> int:
         """How many channels go."""

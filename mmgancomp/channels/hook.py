@@ -168,6 +168,7 @@ class ChannelKillHook(CompressionHook):
             'role': role,
             'begin': fading.begin,
             'end': fading.end,
+            'params_before_after': list(fading.params()),
             'groups': fading.counts()
         } for role, fading in self._fadings.items()]
 

@@ -279,11 +279,13 @@ def _show_rounds(console: Any, row: dict[str, Any]) -> None:
 def _show_fading(console: Any, row: dict[str, Any]) -> None:
     groups = row['groups'].values()
     going = sum(group['channels'] - group['kept'] for group in groups)
+    before, after = row['params_before_after']
     console.print(
         f'\n[bold]{row["role"]}[/bold]: {going:,} of '
         f'{sum(group["channels"] for group in groups):,} channels fade out '
         f'from update {row["begin"]:,} to {row["end"]:,}; plan.json and '
-        'slim.pth\nare written at the end', highlight=False)
+        f'slim.pth\nare written at the end: {before:,} → {after:,} '
+        f'parameters ({after / before:.1%})', highlight=False)
 
 
 def _show_gates(console: Any, row: dict[str, Any]) -> None:

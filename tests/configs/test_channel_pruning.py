@@ -1,0 +1,118 @@
+"""Channel pruning: what the README counts, its variants, a small run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine import Config
+
+from mmgancomp.cli.common import load_config
+from mmgancomp.cli.plan import plan
+from tests.support import runs, tiny
+from tests.support.variants import variants
+
+pytestmark = tiny.STOCK_WARNINGS
+
+FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'channel_pruning'
+README = (FOLDER / 'README.md').read_text()
+FADE = sorted(FOLDER.glob('channel-pruning_fade-50_*.py'))
+SLIM = sorted(FOLDER.glob('channel-pruning_slim_*.py'))
+DIGITS = 'sngan-proj_digits-16x16.py'
+FAST = ('digits', 'sagan')
+FOUND = variants(FOLDER / 'README.md')
+
+assert len(FADE) == len(SLIM) >= 7
+assert len(FOUND) >= 9
+
+
+def each(paths):
+    return pytest.mark.parametrize('path', [
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=() if any(word in path.name for word in FAST) else
+            pytest.mark.slow) for path in paths
+    ])
+
+
+def without_weights(path, options=None):
+    """Weights of others, or of earlier runs, are not looked for."""
+    config = load_config(str(path), options)
+    config.load_from = None
+    return config
+
+
+@each(FADE)
+def test_counts_are_those_of_the_readme(path):
+    document = plan(without_weights(path))
+    row, = document['mechanisms']
+    line, = (line for line in README.split('\n') if f']({path.name})' in line)
+    promised = [
+        int(word.replace(',', ''))
+        for cell in line.split('|')[3:6]
+        for word in re.findall(r'[\d,]+', cell)
+    ]
+    groups = row['groups'].values()
+    channels = sum(g['channels'] for g in groups)
+    assert promised == [
+        *row['params_before_after'],
+        channels - sum(g['kept'] for g in groups), channels,
+        document['iterations']
+    ]
+    assert row['params_before_after'][1] <= .5 * row['params_before_after'][0]
+
+
+@pytest.mark.parametrize('variant', FOUND, ids=str)
+def test_variants_plan(variant):
+    words = variant.words.replace(
+        '$K', 'default_hooks.channel_kill.networks').split()
+    path = FOLDER / f'channel-pruning_fade-50_{DIGITS}'
+    usual = plan(without_weights(path))['mechanisms']
+    found = plan(without_weights(path, words))['mechanisms']
+    assert found
+    # What a ranking changes shows only in which channels stay.
+    if 'criterion' not in variant.words:
+        assert found != usual
+
+
+@pytest.mark.parametrize('path', SLIM, ids=lambda p: p.stem)
+def test_the_second_run_takes_what_the_first_writes(path):
+    fade = FOLDER / path.name.replace('_slim_', '_fade-50_')
+    config = load_config(str(path))
+    work_dir = f'work_dirs/{fade.stem}'
+    assert config.load_from == f'{work_dir}/slim.pth'
+    assert config.model.generator.plan == f'{work_dir}/plan.json'
+    assert dict(config.model.generator.network) == dict(
+        load_config(str(fade)).model.generator)
+
+
+def test_both_small_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = dict(
+        train_cfg=dict(max_iters=4, val_interval=4),
+        train_dataloader=dict(batch_size=4, num_workers=0,
+                              persistent_workers=False),
+        **dict.fromkeys(
+            f'{part}_{key}' for part in ('val', 'test')
+            for key in ('dataloader', 'cfg', 'evaluator')))
+
+    def run(kind, **entries):
+        config = without_weights(
+            FOLDER / f'channel-pruning_{kind}_{DIGITS}')
+        config.merge_from_dict(short)
+        config.work_dir = f'work_dirs/channel-pruning_{kind}_{DIGITS[:-3]}'
+        for key, value in entries.items():
+            config[key] = value
+        return runs.train(Config(config.to_dict()))
+
+    run('fade-50')
+    written = Path(f'work_dirs/channel-pruning_fade-50_{DIGITS[:-3]}')
+    slim = load_config(str(FOLDER / f'channel-pruning_slim_{DIGITS}'))
+    assert Path(slim.load_from).is_file()
+    runner = run('slim', load_from=slim.load_from)
+    assert runner.iter == 4
+    kept = runs.load(written / 'slim.pth')['state_dict']
+    shapes = {k: v.shape for k, v in runner.model.state_dict().items()}
+    assert {k: v.shape for k, v in kept.items()} == shapes
