@@ -15,7 +15,7 @@ from mmgancomp.registry import MODELS, SCOPE
 
 from .gates import DELTA, INITIAL
 from .gating import add_gates, add_transitions
-from .slimmed import _check_agreement, _check_names
+from .slimmed import check_agreement, check_names
 
 __all__ = ['Gated']
 
@@ -73,8 +73,8 @@ def Gated(network: Mapping[str, Any] | None = None,
         if not isinstance(value, bool):
             raise ConfigError.at(f'{key}.{option}', value,
                                  'write True or False')
-    _check_names(network_class(network), given, key, _OPTIONS)
-    _check_agreement(network, given, key)
+    check_names(network_class(network), given, key, _OPTIONS)
+    check_agreement(network, given, key)
     built = MODELS.build(dict(network), default_args=dict(given) or None)
     if not gated:
         return built
