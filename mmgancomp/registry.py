@@ -43,11 +43,12 @@ def _child(parent: Registry, locations: list[str]) -> Registry:
 
 
 MODELS = _child(stock.MODELS, [
-    f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed'
+    f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed',
+    f'{SCOPE}.channels.gated'
 ])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
-    f'{SCOPE}.channels.hook',
+    f'{SCOPE}.channels.hook', f'{SCOPE}.channels.gate_hook',
     f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
 LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
@@ -57,7 +58,8 @@ METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
 # own children.
 MODEL_WRAPPERS = _child(ROOT_MODEL_WRAPPERS, [f'{SCOPE}.repairs.ddp'])
 OPTIM_WRAPPERS = _child(stock.OPTIM_WRAPPERS, [f'{SCOPE}.runtime.companion'])
-OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS, [])
+OPTIM_WRAPPER_CONSTRUCTORS = _child(stock.OPTIM_WRAPPER_CONSTRUCTORS,
+                                    [f'{SCOPE}.runtime.constructor'])
 
 # A stock type in a config that is inherited as `mmgancomp::…` carries our
 # scope, and a parent is asked only for what it has imported already.

@@ -23,7 +23,7 @@ from .study import Study
 from .table import markdown
 
 NAMES = ('lottery', 'sparse_training', 'teacher_dgl',
-         'teacher_self_supervised', 'teacher_pix2pix', 'teacher_cyclegan')
+         'teacher_self_supervised', 'teacher_pix2pix', 'teacher_cyclegan', 'ppcd')
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 

@@ -19,7 +19,7 @@ from .groups import Kept, check_kept
 from .plan import ChannelPlan, NetworkPlan, check_divisor
 from .slicing import cut
 
-__all__ = ['Slimmed', 'without_slimming']
+__all__ = ['Slimmed', 'check_agreement', 'check_names', 'without_slimming']
 
 TYPE = f'{SCOPE}.Slimmed'
 _OPTIONS = ('network', 'divisor', 'plan', 'part')
@@ -60,8 +60,8 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     """
     key = TYPE if part is None else f'model.{part}'
     kind = _stock_class(network, key)
-    _check_names(kind, given, key)
-    _check_agreement(network, given, key)
+    check_names(kind, given, key)
+    check_agreement(network, given, key)
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
     if chosen.kept:
@@ -107,7 +107,10 @@ def _stock_class(network: Any, key: str) -> Any:
     return kind
 
 
-def _check_names(kind: Any, given: Mapping[str, Any], key: str) -> None:
+def check_names(kind: Any,
+                given: Mapping[str, Any],
+                key: str,
+                options: tuple[str, ...] = _OPTIONS) -> None:
     """Tell a misspelt option from what a model hands to its networks."""
     parameters = inspect.signature(kind).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
@@ -115,11 +118,11 @@ def _check_names(kind: Any, given: Mapping[str, Any], key: str) -> None:
     for name, value in given.items():
         if name not in parameters:
             raise ConfigError.at(f'{key}.{name}', value,
-                                 'no such option; ' + closest(name, _OPTIONS))
+                                 'no such option; ' + closest(name, options))
 
 
-def _check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],
-                     key: str) -> None:
+def check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],
+                    key: str) -> None:
     """What is said outside and inside of ``network`` must be the same."""
     for name, value in given.items():
         inside = network.get(name, value)

@@ -182,6 +182,8 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_rounds(console, row)
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
+        elif row['mechanism'] == 'gates':
+            _show_gates(console, row)
         elif row['mechanism'] == 'channel_kill':
             _show_fading(console, row)
         else:
@@ -284,6 +286,18 @@ def _show_fading(console: Any, row: dict[str, Any]) -> None:
         f'from update {row["begin"]:,} to {row["end"]:,}; plan.json and '
         f'slim.pth\nare written at the end: {before:,} → {after:,} '
         f'parameters ({after / before:.1%})', highlight=False)
+
+
+def _show_gates(console: Any, row: dict[str, Any]) -> None:
+    first = (f'the first freezes about update {row["first_freeze"]:,} by '
+             'its loss alone' if row['first_freeze'] is not None else
+             'the optimizer decides when')
+    console.print(
+        f'\n[bold]{row["network"]}[/bold] has {row["gates"]} gates on '
+        f'{row["channels"]:,} channels: each freezes when more than '
+        f'{row["alpha"]:.0%} is closed\n  loss × {row["weight"]:g}, '
+        f'{row["optimizer"]}; {first}, the last after update '
+        f'{row["until"]:,}', highlight=False)
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

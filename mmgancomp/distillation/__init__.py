@@ -10,6 +10,7 @@ from .step import Step
 from .teacher import Teacher
 from .term import Binding, LossTerm
 from .terms import (
+    AttentionMapLoss,
     DiscriminatorKDLoss,
     DiscriminatorOutputLoss,
     FeatureL1Loss,
@@ -20,8 +21,8 @@ from .terms import (
 )
 
 __all__ = [
-    'LOSS_TERMS', 'Binding', 'DiscriminatorKDLoss', 'DiscriminatorOutputLoss',
-    'FeatureL1Loss', 'LossTerm', 'NormalisedConsistencyLoss', 'OutputL1Loss',
-    'Recorder', 'Step', 'Teacher', 'TeacherAdversarialLoss',
-    'TeacherGeneratedLoss'
+    'LOSS_TERMS', 'AttentionMapLoss', 'Binding', 'DiscriminatorKDLoss',
+    'DiscriminatorOutputLoss', 'FeatureL1Loss', 'LossTerm',
+    'NormalisedConsistencyLoss', 'OutputL1Loss', 'Recorder', 'Step',
+    'Teacher', 'TeacherAdversarialLoss', 'TeacherGeneratedLoss'
 ]

@@ -76,6 +76,8 @@ class Cast:
         self.judging: LoadedTeacher | None = None
         self.judge = self._read_judge(student_discriminator)
         self._check_use(terms['generator'])
+        for name, loaded in self.teachers.items():
+            loaded.check_roles(context, self._asked_roles(name))
         for entry in self.terms.values():
             self._bind(entry)
         for name, loaded in self.teachers.items():

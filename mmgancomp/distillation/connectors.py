@@ -13,8 +13,12 @@ from mmgancomp.families.base import Family, NotOffered
 from mmgancomp.families.calls import FeaturePoint
 
 from .taps import RandomState, Taps, spared_buffers
+from .term import Binding
 
-__all__ = ['connector', 'example_features', 'find_point', 'read_layers']
+__all__ = [
+    'connector', 'example_features', 'family_of', 'find_point', 'points_of',
+    'read_layers'
+]
 
 
 def read_layers(layers: Any, key: str) -> dict[str, str]:
@@ -41,6 +45,19 @@ def read_layers(layers: Any, key: str) -> dict[str, str]:
     return pairs
 
 
+def family_of(binding: Binding) -> Family:
+    """The family of a term's teacher, which may be another one."""
+    return binding.teacher.family or binding.family
+
+
+def points_of(family: Family, network: nn.Module) -> dict[str, FeaturePoint]:
+    """The feature points of a network; empty where the family has none."""
+    try:
+        return family.feature_points(network)
+    except NotOffered:
+        return {}
+
+
 def find_point(family: Family, network: nn.Module, name: str,
                key: str) -> FeaturePoint:
     """The feature point, or the module, of that name.
@@ -48,10 +65,7 @@ def find_point(family: Family, network: nn.Module, name: str,
     Raises:
         ConfigError: If there is none.
     """
-    try:
-        points = family.feature_points(network)
-    except NotOffered:
-        points = {}
+    points = points_of(family, network)
     if name in points:
         return points[name]
     modules = [path for path, _ in network.named_modules() if path]

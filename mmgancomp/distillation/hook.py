@@ -52,6 +52,8 @@ class DistillationHook(CompressionHook):
               this run.
             * ``ema``: whether its generator is the EMA copy. By default it
               is where the model keeps one.
+            * ``noise``: ``'first'`` for a teacher that takes fewer latents
+              than the student: it is given the first of them.
             * ``train``: whether its discriminators go on training, with the
               student's (an ablation). Its state is then saved.
             * ``optimizer``: theirs; by default like the student's

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from mmgancomp import families
 from mmgancomp.errors import ConfigError, closest
-from mmgancomp.families.base import Family, Network
+from mmgancomp.families.base import Network
+from mmgancomp.families.calls import Call
 from mmgancomp.runtime import rng
 from mmgancomp.runtime.context import RunContext
 
 from .teacher import Teacher
+from .twins import SHAPE, check_inputs, takes
 
 __all__ = ['SNAPSHOT', 'LoadedTeacher']
 
@@ -53,9 +54,13 @@ class LoadedTeacher:
         # with and without a teacher.
         with rng.isolated():
             self._model = _build(config, key, options.get('config'))
+        self._kind = type(self._model).__name__
         self.family = families.of(self._model)
-        self._check_twin(context)
+        self._first = options.get('noise') == 'first'
+        self._foreign = self.family.name != context.family.name
         self.twins = self.family.networks(self._model)
+        if not self._foreign:
+            self._check_twin(context, context.networks)
         if self.ema and all(n.ema is None for n in self.twins.values()):
             raise ConfigError.at(
                 f'{key}.ema', True, 'the teacher keeps no EMA of its '
@@ -64,12 +69,12 @@ class LoadedTeacher:
             name, {
                 twin: self._chosen(network)
                 for twin, network in self.twins.items()
-            })
+            }, self.family, self._shorten if self._first else None)
         self._snapshots = (
             Path(context.config.work_dir) / 'snapshots'
             if context.config is not None and context.config.get('work_dir')
             else None)
-        if self.source() == 'file':
+        if self.source() == 'file' and not self._foreign:
             self.load()
 
     def _chosen(self, network: Network) -> nn.Module:
@@ -91,23 +96,72 @@ class LoadedTeacher:
 
     # -- is it a twin ----------------------------------------------------
 
-    def _check_twin(self, context: RunContext) -> None:
-        model, family = context.model, context.family
-        if self.family.name != family.name:
+    def check_roles(self, context: RunContext, roles: set[str]) -> None:
+        """Only a generator may be of another family than the student's.
+
+        A teacher of another family is read now, the others are already.
+
+        Args:
+            context: The run.
+            roles: Those of its networks that somebody runs.
+
+        Raises:
+            ConfigError: It is, and does not do.
+        """
+        if not self._foreign:
+            return
+        asked = {
+            name: network
+            for name, network in context.networks.items()
+            if network.role in roles
+        }
+        if 'discriminator' in roles or not set(asked) <= set(self.twins):
             raise ConfigError.at(
-                f'{self.key}.config', type(self._model).__name__,
+                f'{self.key}.config', self._kind,
                 f'the teacher is of family {self.family.name!r} and the '
-                f'student, {type(model).__name__}, of {family.name!r}; a '
-                'teacher must be of the same family')
-        twins = self.family.networks(self._model)
-        for name, network in context.networks.items():
-            if name not in twins:
+                f'student, {type(context.model).__name__}, of '
+                f'{context.family.name!r}; a teacher must be of the same '
+                'family, unless terms ask for nothing but features of a '
+                'generator that is called alike')
+        self._check_twin(context, asked)
+        if self.source() == 'file':
+            self.load()
+
+    def _check_twin(self, context: RunContext,
+                    students: Mapping[str, Network]) -> None:
+        for name, network in students.items():
+            if name not in self.twins:
                 raise ConfigError.at(
-                    f'{self.key}.config', type(self._model).__name__,
+                    f'{self.key}.config', self._kind,
                     f'the teacher has no {name}, which the student has; '
-                    f'{closest(name, twins)}')
-            _check_inputs(family, name, network.module, twins[name].module,
-                          f'{self.key}.config')
+                    f'{closest(name, self.twins)}')
+            ours = takes(context.family, network.module)
+            theirs = takes(self.family, self.twins[name].module)
+            if self._first and SHAPE in ours:
+                self._check_noise(ours, theirs)
+            check_inputs(name, ours, theirs,
+                         type(self.twins[name].module).__name__,
+                         f'{self.key}.config')
+
+    def _check_noise(self, ours: dict[str, Any],
+                     theirs: dict[str, Any]) -> None:
+        given, taken = ours[SHAPE], theirs[SHAPE]
+        if len(given) != 1 or len(taken) != 1:
+            return
+        if taken[0] > given[0]:
+            raise ConfigError.at(
+                f'{self.key}.noise', 'first',
+                f'the teacher takes {taken[0]} latents and the student has '
+                f'{given[0]}; a teacher can leave some out, not make some')
+        ours[SHAPE] = taken
+
+    def _shorten(self, call: Call) -> tuple[tuple, dict[str, Any]]:
+        """A call with as many of the latents as the teacher takes."""
+        size = getattr(self.teacher.networks[call.network], 'noise_size',
+                       None)
+        if size is None:
+            return call.args, call.kwargs
+        return call.with_input(call.input[:, :size])
 
     # -- weights ---------------------------------------------------------
 
@@ -259,30 +313,3 @@ def _build(config: Any, key: str, given: Any) -> nn.Module:
         raise ConfigError.at(
             f'{key}.config', given, 'its model cannot be built '
             f'({type(error).__name__}: {reason})') from error
-
-
-def _check_inputs(family: Family, name: str, student: nn.Module,
-                  teacher: nn.Module, key: str) -> None:
-    """Can the teacher be called with what the student is called with?"""
-    ours, theirs = (_takes(family, n) for n in (student, teacher))
-    for what in dict.fromkeys([*ours, *theirs]):
-        if ours.get(what) != theirs.get(what):
-            raise ConfigError.at(
-                key, type(teacher).__name__,
-                f"the teacher's {name} takes {what} {theirs.get(what)} and "
-                f"the student's {ours.get(what)}; a teacher must take what "
-                'the student takes')
-
-
-def _takes(family: Family, network: nn.Module) -> dict[str, Any]:
-    args, kwargs = family.example_call(network, 2,
-                                       torch.Generator().manual_seed(0))
-    found: dict[str, Any] = {
-        'inputs of shape': tuple(args[0].shape[1:]),
-        **{f'{k} of shape': tuple(v.shape[1:])
-           for k, v in kwargs.items() if hasattr(v, 'shape')}
-    }
-    classes = getattr(network, 'num_classes', None)
-    if classes:
-        found['classes'] = classes
-    return found

@@ -16,7 +16,7 @@ __all__ = ['KEY', 'PLACES', 'read_teachers', 'read_terms', 'teacher_key']
 
 KEY = 'default_hooks.distillation'
 PLACES = ('generator', 'discriminator')
-TEACHER = ('config', 'checkpoint', 'ema', 'train', 'optimizer')
+TEACHER = ('config', 'checkpoint', 'ema', 'noise', 'train', 'optimizer')
 
 
 def read_teachers(given: Any) -> dict[str, dict[str, Any]]:
@@ -58,6 +58,11 @@ def read_teachers(given: Any) -> dict[str, dict[str, Any]]:
             if value is not None and not isinstance(value, bool):
                 raise ConfigError.at(f'{where}.{option}', value,
                                      'write True or False')
+        if options.get('noise') not in (None, 'first'):
+            raise ConfigError.at(
+                f'{where}.noise', options['noise'],
+                "write 'first', for a teacher that takes fewer latents than "
+                'the student, or leave it out')
         if options.get('optimizer') is not None and not options.get('train'):
             raise ConfigError.at(
                 f'{where}.optimizer', options['optimizer'],

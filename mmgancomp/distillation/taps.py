@@ -91,6 +91,32 @@ class Taps:
             self._handles[path] = module.register_forward_hook(
                 partial(self._keep, path))
 
+    def add_normed(self, path: str, norm: str) -> str:
+        """Keep what a norm layer makes of another module's output.
+
+        It is called once more, with that output in place of its input and
+        the other arguments (a class, a share of the latents) of its own
+        call, which comes later.
+
+        Returns:
+            The name under which the features are kept.
+        """
+        self.add(path)
+        name = f'{path}|{norm}'
+        if name not in self._handles:
+            module = self._network.get_submodule(norm)
+            self._handles[name] = module.register_forward_hook(
+                partial(self._keep_normed, name, path), with_kwargs=True)
+        return name
+
+    def _keep_normed(self, name: str, path: str, module: nn.Module,
+                     args: tuple, kwargs: dict[str, Any],
+                     output: Any) -> None:
+        if self._kept and path in self._kept[-1]:
+            # Not by calling it: that would come here again.
+            self._kept[-1][name] = module.forward(
+                self._kept[-1][path], *args[1:], **kwargs)
+
     def remove(self) -> None:
         """Take all hooks out again."""
         for handle in self._handles.values():

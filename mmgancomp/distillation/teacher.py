@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mmgancomp.families.base import Family
 from mmgancomp.families.calls import Call
 
 from .taps import RandomState, Taps
 
-__all__ = ['Teacher']
+__all__ = ['Adapter', 'Teacher']
+
+Adapter = Callable[[Call], tuple[tuple, dict[str, Any]]]
+"""Makes a student's call one that a teacher understands."""
 
 
 class Teacher:
@@ -26,14 +30,20 @@ class Teacher:
     Args:
         name: Its name in the config.
         networks: Twins by the student's network names.
+        family: Their family; None for the student's.
+        adapt: Makes a call's arguments those that a twin takes; None where
+            it takes what the student takes.
 
     Attributes:
         networks: As given; a network that nobody asks may be dropped.
         calls: How often a network was run.
     """
 
-    def __init__(self, name: str, networks: Mapping[str, nn.Module]) -> None:
+    def __init__(self, name: str, networks: Mapping[str, nn.Module],
+                 family: Family | None = None,
+                 adapt: Adapter | None = None) -> None:
         self.name = name
+        self.family, self._adapt = family, adapt
         self.networks = dict(networks)
         self.calls = 0
         self._taps = {
@@ -61,9 +71,21 @@ class Teacher:
         for network in self.networks.values():
             network.to(device)
 
-    def tap(self, network: str, path: str) -> None:
-        """Keep the features of one module in each run from now on."""
+    def tap(self, network: str, path: str, norm: str | None = None) -> str:
+        """Keep the features of one module in each run from now on.
+
+        Args:
+            network: Which of the networks.
+            path: The module.
+            norm: A norm layer that they go through before they are kept.
+
+        Returns:
+            The name that the features then have.
+        """
+        if norm is not None:
+            return self._taps[network].add_normed(path, norm)
         self._taps[network].add(path)
+        return path
 
     def run(self, call: Call, args: tuple, kwargs: Mapping[str, Any],
             gradient: bool) -> Call:
@@ -81,6 +103,8 @@ class Teacher:
         """
         network = self.networks[call.network]
         self.calls += 1
+        if self._adapt is not None:
+            args, kwargs = self._adapt(Call(call.network, args, dict(kwargs)))
         replay = Call(call.network, args, dict(kwargs))
         device = next(network.parameters()).device
         # A discriminator in eval mode draws nothing, and a generator that

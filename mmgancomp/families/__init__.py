@@ -18,12 +18,19 @@ from .calls import Call, FeaturePoint, Objective, Scene
 from .conventions import CostConvention
 from .groups import ChannelGroup, Slot
 from .layers import MaskableWeight, convolution_weights, linear_weights
+from .sites import (
+    GateSite,
+    group_of,
+    transition_like,
+    without_spectral_norm,
+)
 
 __all__ = [
     'Call', 'ChannelGroup', 'CostConvention', 'Family', 'FeaturePoint',
-    'MaskableWeight', 'Network', 'NotOffered', 'Objective', 'Scene', 'Slot',
-    'bare', 'channel_groups', 'convolution_weights', 'grouping', 'known',
-    'linear_weights', 'narrow', 'of'
+    'GateSite', 'MaskableWeight', 'Network', 'NotOffered', 'Objective',
+    'Scene', 'Slot', 'bare', 'channel_groups', 'convolution_weights',
+    'gate_sites', 'group_of', 'grouping', 'known', 'linear_weights', 'narrow',
+    'of', 'transition_like', 'without_spectral_norm'
 ]
 
 
@@ -104,3 +111,20 @@ def narrow(config: Mapping[str, Any], divisor: int) -> dict[str, Any]:
         f'no family has a method \'narrow\' for {config.get("type")}; write '
         'one in a subclass of mmgancomp.families.Family: docs/plugins.md '
         'says what it must do')
+
+
+def gate_sites(network: nn.Module) -> list[GateSite]:
+    """Where a network can be gated, from the family that knows its class.
+
+    Raises:
+        NotOffered: No family does.
+    """
+    for family in known():
+        try:
+            return family.gate_sites(network)
+        except NotOffered:
+            continue
+    raise NotOffered(
+        f'no family has a method \'gate_sites\' for {type(network).__name__};'
+        ' write one in a subclass of mmgancomp.families.Family: '
+        'docs/plugins.md says what it must do')

@@ -26,6 +26,7 @@ from .plain_copy import plain_copy
 
 if TYPE_CHECKING:
     from .groups import ChannelGroup
+    from .sites import GateSite
 
 __all__ = ['Family', 'Network', 'NotOffered', 'bare', 'seeded_forward']
 
@@ -177,6 +178,14 @@ class Family(TeachingQuestions):
             NotOffered: The family does not know networks of that type.
         """
         raise self.not_offered('channel_groups', type(network).__name__)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """Where channels of a generator can be gated, in forward order.
+
+        Every hidden convolution may have one whose channels nothing else
+        writes, once a residual sum has its own convolution in between.
+        """
+        raise self.not_offered('gate_sites', type(network).__name__)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         """What published ways of counting give for a network, if any."""

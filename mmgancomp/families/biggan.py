@@ -17,6 +17,7 @@ from .gan import BaseGANFamily
 from .groups import ChannelGroup
 from .narrowing import narrow_base, stock_class, width
 from .points import by_resolution, numbered
+from .sites import GateSite, in_residual_blocks
 
 
 class BigGANFamily(BaseGANFamily):
@@ -78,6 +79,23 @@ class BigGANFamily(BaseGANFamily):
                          for_generator: bool, real: bool) -> Tensor:
         losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
         return losses.hinge(logits, for_generator, real)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`.
+
+        Two in each block, as in SAGAN's; four in those of BigGAN-deep.
+        """
+        if inherits(network, 'BigGANGenerator'):
+            last, hidden = 2, [1]
+        elif inherits(network, 'BigGANDeepGenerator'):
+            last, hidden = 4, [1, 2, 3]
+        else:
+            return super().gate_sites(network)
+        return in_residual_blocks(
+            network, 'conv_blocks',
+            ['BigGANGenResBlock', 'BigGANDeepGenResBlock'],
+            [(f'conv{i}.conv', f'bn{i + 1}') for i in hidden],
+            f'conv{last}.conv')
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

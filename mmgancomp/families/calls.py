@@ -71,11 +71,14 @@ class FeaturePoint(NamedTuple):
 
     Attributes:
         path: The module whose output it is.
-        norm: The norm layer that this output goes through next, if any.
+        norm: The norm layer that this output goes through next, if any; with
+            self-attention in between, the first one behind it.
+        attention: The self-attention that comes next, if any.
     """
 
     path: str
     norm: str | None = None
+    attention: str | None = None
 
 
 class Scene(Protocol):

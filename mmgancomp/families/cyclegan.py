@@ -14,6 +14,7 @@ from mmgancomp.plugins import hookimpl
 from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint, Objective, Scene
+from .sites import GateSite, plain_layers
 from .translation import TranslationFamily
 
 
@@ -71,6 +72,32 @@ class CycleGANFamily(TranslationFamily):
                     weights['id_loss_weight'],
                     F.l1_loss(scene.made(name, 2), real))
         return terms
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`.
+
+        Both convolutions of each block, and every layer before and after
+        them but the last two that write the blocks' sum and the image.
+        """
+        if not inherits(network, 'ResnetGenerator'):
+            return super().gate_sites(network)
+        layers = list(network.model)
+        blocks = [
+            inherits(layer, 'ResidualBlockWithDropout') for layer in layers
+        ]
+        sites: list[GateSite] = []
+        for index, (layer, block) in enumerate(zip(layers, blocks)):
+            path = f'model.{index}'
+            if block:
+                # Dropout may lie between the two.
+                first, *_, last = (
+                    f'{path}.block.{i}' for i, part in enumerate(layer.block)
+                    if hasattr(part, 'conv'))
+                sites += plain_layers(network, first)
+                sites += plain_layers(network, last, joins=True)
+            elif index + 1 < len(layers) and not blocks[index + 1]:
+                sites += plain_layers(network, path)
+        return sites
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

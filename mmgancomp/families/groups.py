@@ -174,6 +174,8 @@ class GroupTable:
                             block * entry.factor, entry.role)
                 slots.setdefault((slot.tensor, slot.axis, slot.offset), slot)
             counts += tuple((path, 'num_features') for path in part.norms)
+        for word in make.split():
+            slots |= {(s.tensor, 0, 0): s for s in self._gates(word)}
         self.groups[name] = ChannelGroup(
             name,
             width,
@@ -193,6 +195,36 @@ class GroupTable:
             ' '.join(wires.use),
             ' '.join(wires.each),
             least=wires.least)
+
+    def _gates(self, path: str) -> list[Slot]:
+        """The numbers of a gate on what a layer writes, if it has one."""
+        gates = getattr(self.network, 'gates', ())
+        return [
+            Slot(f'gates.{name}.{tensor}', 0, role='each')
+            for name in (conv.replace('.', '-')
+                         for conv in (path, f'{path}.conv'))
+            if name in gates for tensor in ('weight', 'kept')
+        ]
+
+    def joining(self, path: str) -> str:
+        """The layer that writes a residual sum at the end of a branch.
+
+        Args:
+            path: The block with the branch's last convolution.
+
+        Returns:
+            The transition layer behind it, where the network has one
+            (:func:`mmgancomp.channels.gating.add_transitions`): the block's
+            channels are then a group of their own. Else the block.
+        """
+        slot = f'{path}.conv'.replace('.', '-')
+        transition = f'transitions.{slot}'
+        try:
+            self.network.get_submodule(transition)
+        except AttributeError:
+            return path
+        self.add(path, path, transition)
+        return transition
 
     def chain(self, paths: list[str]) -> None:
         """Declare a group between each of these layers and the next."""

@@ -11,6 +11,7 @@ from mmgancomp.plugins import hookimpl
 from . import losses
 from .base import Family, bare, inherits
 from .calls import FeaturePoint, Objective, Scene
+from .sites import GateSite, plain_layers
 from .translation import TranslationFamily
 from .translation_groups import unet_levels
 
@@ -53,6 +54,21 @@ class Pix2PixFamily(TranslationFamily):
             **super().generator_objectives(model, scene), 'pixel':
             Objective(bare(model).pixel_loss_weight, F.l1_loss(made, target))
         }
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: every layer but the one that
+        makes the image.
+
+        A gate on the way down also closes what is concatenated across.
+        """
+        if not inherits(network, 'UnetGenerator'):
+            return super().gate_sites(network)
+        points = self.feature_points(network)
+        levels = len(points) // 2
+        return plain_layers(
+            network,
+            *(points[f'down{i}'].path for i in range(1, levels + 1)),
+            *(points[f'up{i}'].path for i in range(levels, 1, -1)))
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

@@ -16,6 +16,7 @@ from .gan import BaseGANFamily
 from .groups import ChannelGroup, GroupTable
 from .narrowing import narrow_base, stock_class
 from .points import numbered
+from .sites import GateSite, plain_layers
 
 _LOSSES: dict[str, losses.AdversarialLoss] = {
     'DCGAN': losses.vanilla,
@@ -126,6 +127,14 @@ class PlainGAN(BaseGANFamily):
         about = self.unanswerable(model).get(question)
         if about:
             raise self.not_offered(question, about)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: of DCGAN, all but the last."""
+        if not inherits(network, 'DCGANGenerator'):
+            return super().gate_sites(network)
+        return plain_layers(
+            network, 'noise2feat',
+            *(f'upsampling.{i}' for i in range(len(network.upsampling))))
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`: of the DCGAN networks.

@@ -35,12 +35,15 @@ def numbered(blocks: nn.Module,
         number = seen[block]
         name = f'block{number}' if block else 'attention' + (
             str(number) if number > 1 else '')
-        follows = None
-        if index + 1 == len(paths):
-            follows = last
-        elif norm and is_block[index + 1]:
-            follows = f'{paths[index + 1]}.{norm}'
-        points[name] = FeaturePoint(where, follows)
+        after = next(
+            (i for i in range(index + 1, len(paths)) if is_block[i]), None)
+        follows = last
+        if after is not None:
+            follows = f'{paths[after]}.{norm}' if norm else None
+        attention = (
+            paths[index + 1] if block and index + 1 < len(paths)
+            and not is_block[index + 1] else None)
+        points[name] = FeaturePoint(where, follows, attention)
     return points
 
 

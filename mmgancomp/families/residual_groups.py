@@ -33,6 +33,7 @@ def generator(network: nn.Module, mark: str, norm: str,
             continue
         first, second = (f'{path}.conv{mark}{i}' for i in (1, 2))
         table.add(first, first, second, f'{path}.{norm}{mark}2')
+        second = table.joining(second)
         trunk.use.append(first)
         trunk.each.append(f'{path}.{norm}{mark}1')
         if block.learnable_sc:
@@ -98,6 +99,7 @@ def biggan_deep(network: nn.Module) -> GroupTable:
             for i in (1, 2, 3):
                 table.add(f'{path}.conv{i}', f'{path}.conv{i}',
                           f'{path}.conv{i + 1}', f'{path}.bn{i + 1}')
+            table.joining(f'{path}.conv4')
     return table
 
 

@@ -16,6 +16,7 @@ from .gan import BaseGANFamily
 from .groups import ChannelGroup
 from .narrowing import narrow_base, stock_class
 from .points import by_resolution, numbered
+from .sites import GateSite, in_residual_blocks
 
 
 class SAGANFamily(BaseGANFamily):
@@ -62,6 +63,14 @@ class SAGANFamily(BaseGANFamily):
                 return size
         # One more halving is in the first block; 4 px are left at the end.
         return 4 * 2**(1 + sum(halvings))
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: two in each block (PPCD-GAN)."""
+        if not inherits(network, 'SNGANGenerator'):
+            return super().gate_sites(network)
+        return in_residual_blocks(network, 'conv_blocks',
+                                  ['SNGANGenResBlock'],
+                                  [('conv_1.conv', 'norm_2')], 'conv_2.conv')
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

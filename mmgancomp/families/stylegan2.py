@@ -22,6 +22,7 @@ from .groups import ChannelGroup
 from .layers import MaskableWeight, raw_weight_name
 from .narrowing import stock_class
 from .plain_copy import plain_copy
+from .sites import GateSite
 from .stylegan2_graph import StyleGAN2Graph
 from .stylegan2_width import narrow_discriminator, narrow_generator
 
@@ -166,6 +167,30 @@ class StyleGAN2Family(BaseGANFamily):
         from mmagic.models.losses import r1_gradient_penalty_loss
         return model.r1_loss_weight * r1_gradient_penalty_loss(
             network, real, norm_mode=model.norm_mode)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: each styled convolution.
+
+        Noise and bias come behind it, and whoever reads the channel divides
+        by the norm of all that it reads. So a gate is at the readers'
+        styles: what they scale the channel by, before they demodulate.
+        """
+        if not inherits(network, 'StyleGAN2Generator'):
+            return super().gate_sites(network)
+        layers = ['conv1', *(f'convs.{i}'
+                             for i in range(len(network.convs)))]
+        images = ['to_rgb1', *(f'to_rgbs.{i}'
+                               for i in range(len(network.to_rgbs)))]
+        sites = []
+        for index, path in enumerate(layers):
+            # Every second layer is also read by one that makes an image.
+            readers = layers[index + 1:index + 2]
+            if index % 2 == 0:
+                readers.append(images[index // 2])
+            after, *also = (f'{reader}.conv.style_modulation'
+                            for reader in readers)
+            sites.append(GateSite(f'{path}.conv', after, also=tuple(also)))
+        return sites
 
     def feature_points(self, network: nn.Module) -> dict[str, FeaturePoint]:
         """See :meth:`Family.feature_points`.

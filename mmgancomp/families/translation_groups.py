@@ -24,7 +24,7 @@ def resnet(network: nn.Module) -> GroupTable:
             ]
             table.chain(convolutions)
             current.use.append(convolutions[0])
-            current.make.append(convolutions[-1])
+            current.make.append(table.joining(convolutions[-1]))
         else:
             current.use.append(path)
             table.join(name, current)

@@ -22,7 +22,7 @@ from mmgancomp.runtime.entries import check_hooks
 from mmgancomp.runtime.record import read_record
 from mmgancomp.sparsity import registry as names
 from mmgancomp.sparsity.settings import OPTIONS
-from tests.support import examples, tiny
+from tests.support import examples, teaching, tiny
 from tests.support.pages import (
     PAGES,
     ROOT,
@@ -51,7 +51,10 @@ WHOLE = [
     block for block in CONFIGS
     if block.text.startswith('_base_') and block not in SLIM
 ]
-PIECES = [block for block in CONFIGS if block not in WHOLE + SLIM]
+GATED = [block for block in CONFIGS if 'mmgancomp.Gated' in block.text]
+PIECES = [
+    block for block in CONFIGS if block not in WHOLE + SLIM + GATED
+]
 SCRIPTS = [
     page for page in PAGES
     if any(not is_config(block) for block in blocks(page, 'python'))
@@ -65,7 +68,7 @@ def by_page(pages: list[Path]) -> pytest.MarkDecorator:
 
 
 def test_there_is_something_to_check():
-    assert len(WHOLE) >= 3 and len(PIECES) >= 5 and len(SCRIPTS) >= 4
+    assert GATED and len(WHOLE) >= 3 and len(PIECES) >= 5 and len(SCRIPTS) >= 4
 
 
 @by_page(SCRIPTS)
@@ -122,6 +125,18 @@ def test_pieces_of_configs_fit(block, tmp_path, monkeypatch):
     # Names that a page tells the user to add.
     extra = {'custom_imports'}
     assert set(piece) - extra <= set(stock.to_dict())
+
+
+@pytest.mark.parametrize('block', GATED, ids=str)
+def test_configs_with_gates_plan(block, tmp_path):
+    base = tiny.config('sngan_proj', tmp_path, iterations=20000)
+    path = tmp_path / 'example.py'
+    path.write_text(f'_base_ = [{base.filename!r}]\n{block.text}')
+    config = load_config(str(path))
+    config.default_hooks.distillation.teacher = teaching.teacher_of(
+        'sngan_proj', tmp_path, wider=True)
+    found = plan(config)['mechanisms']
+    assert {row['mechanism'] for row in found} == {'gates', 'distillation'}
 
 
 @pytest.mark.parametrize('block', SLIM, ids=str)

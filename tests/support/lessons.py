@@ -65,7 +65,7 @@ def _options(family: str, term: str) -> tuple[str, dict[str, Any]]:
     name, place = term.split()
     options: dict[str, Any] = dict(
         type=f'mmgancomp.{name}', loss_weight=0.05)
-    if name == 'FeatureL1Loss':
+    if name in ('FeatureL1Loss', 'AttentionMapLoss'):
         options['layers'] = _facts(family)[1][place]
     return place, options
 

@@ -44,6 +44,7 @@ class Variant:
             '$RUN': str(run),
             '$N': 'default_hooks.sparsity.networks',
             '$D': 'default_hooks.distillation',
+            '$G': 'default_hooks.gates',
             '$S': 'default_hooks.stages.stages'
         }
         return shlex.split(

@@ -1,6 +1,7 @@
 """The loss terms, one idea to a module."""
 
 from .adversarial import TeacherAdversarialLoss
+from .attention import AttentionMapLoss
 from .consistency import NormalisedConsistencyLoss
 from .features import FeatureL1Loss
 from .guided import TeacherGeneratedLoss
@@ -8,7 +9,7 @@ from .logits import DiscriminatorKDLoss, DiscriminatorOutputLoss
 from .output import OutputL1Loss
 
 __all__ = [
-    'DiscriminatorKDLoss', 'DiscriminatorOutputLoss', 'FeatureL1Loss',
-    'NormalisedConsistencyLoss', 'OutputL1Loss', 'TeacherAdversarialLoss',
-    'TeacherGeneratedLoss'
+    'AttentionMapLoss', 'DiscriminatorKDLoss', 'DiscriminatorOutputLoss',
+    'FeatureL1Loss', 'NormalisedConsistencyLoss', 'OutputL1Loss',
+    'TeacherAdversarialLoss', 'TeacherGeneratedLoss'
 ]

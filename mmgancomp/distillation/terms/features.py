@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from mmgancomp.errors import ConfigError
 
-from ..connectors import connector, example_features, find_point, read_layers
+from ..connectors import (
+    connector,
+    example_features,
+    family_of,
+    find_point,
+    read_layers,
+)
 from ..registry import LOSS_TERMS
 from ..step import Step
 from ..taps import full_precision
@@ -56,7 +62,7 @@ class FeatureL1Loss(LossTerm):
         super().bind(binding)
         key = binding.key('layers')
         names = read_layers(self.layers, key)
-        family = binding.family
+        family, theirs = binding.family, family_of(binding)
         networks = {
             name: network
             for name, network in binding.students().items()
@@ -65,7 +71,7 @@ class FeatureL1Loss(LossTerm):
         for order, (name, network) in enumerate(networks.items()):
             twin = binding.teacher.networks[name]
             pairs = [(find_point(family, network.module, here, key).path,
-                      find_point(family, twin, there, key).path)
+                      find_point(theirs, twin, there, key).path)
                      for here, there in names.items()]
             self._pairs[name] = pairs
             for path, other in pairs:
@@ -73,7 +79,7 @@ class FeatureL1Loss(LossTerm):
                 binding.teacher.tap(name, other)
             own = example_features(family, network.module,
                                    [here for here, _ in pairs])
-            others = example_features(family, twin,
+            others = example_features(theirs, twin,
                                       [there for _, there in pairs])
             for index, ((here, there), label) in enumerate(zip(pairs, names)):
                 if here not in own or there not in others:
