@@ -182,6 +182,8 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_rounds(console, row)
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
+        elif row['mechanism'] == 'search':
+            _show_search(console, row)
         else:
             _show_stage(console, row)
 
@@ -268,6 +270,14 @@ def _show_rounds(console: Any, row: dict[str, Any]) -> None:
     console.print(f'\nLottery tickets: {first}, then {row["rounds"]} rounds '
                   f'of {row["round_iterations"]:,} iterations;\n  each starts '
                   f'with {back}')
+
+
+def _show_search(console: Any, row: dict[str, Any]) -> None:
+    phases = ', '.join(f'{steps:,} of {name.replace("_", " ")}'
+                       for name, steps in row['phases'])
+    console.print(f'\nArchitecture search ({row["strategy"]}) among '
+                  f'{row["space"]:,} of {" and ".join(row["searched"])}: '
+                  f'{row["epochs"]} epochs,\n  each with steps: {phases}')
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:
