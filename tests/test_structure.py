@@ -24,7 +24,7 @@ LEVELS = [
     ['cli'],
     ['demo'],
     ['report', 'evaluation', 'datasets'],
-    ['sparsity', 'channels', 'distillation'],
+    ['sparsity', 'channels', 'distillation', 'search'],
     ['runtime'],
     ['families', 'repairs'],
     ['registry'],

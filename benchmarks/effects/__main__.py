@@ -27,7 +27,8 @@ from .arms import ROOT, train_all, work_folder
 
 NAMES = ('lottery', 'sparse_training')
 # Hours each, so only by name.
-LONG = ('teacher_dgl', 'teacher_self_supervised')
+LONG = ('teacher_dgl', 'teacher_self_supervised', 'alphagan',
+        'search_demo')
 RESULTS = ROOT / 'benchmarks' / 'results'
 METRICS = {'digits-FID': 'digits-fid/fid',
            'agreement': 'digits-fid/agreement'}
@@ -73,8 +74,11 @@ def _compare(name: str, out: Path, jobs: int) -> bool:
               for title, key in metrics.items()}
         for row, models in rows.items()
     }
-    densities = {row: _density(next(iter(models.values())))
-                 for row, models in rows.items()}
+    _, key, _ = _column(study)
+    densities = {
+        row: next(iter(models.values()))['networks']['generator'].get(key, 1.)
+        for row, models in rows.items()
+    }
     checks = [_check(values, *check) for check in study.CHECKS]
     checks += [_rise(values, *rise) for rise in getattr(study, 'RISES', ())]
     pairs = [
@@ -88,7 +92,7 @@ def _compare(name: str, out: Path, jobs: int) -> bool:
     write_whole(
         RESULTS / f'effects_{name}.json',
         json.dumps({'seeds': list(study.SEEDS), 'rows': values,
-                    'density': densities, 'checks': checks,
+                    _column(study)[1]: densities, 'checks': checks,
                     'pairs': pairs}, indent=1) + '\n')
     return all(check['met'] for check in checks)
 
@@ -97,8 +101,9 @@ def _metric(model: dict[str, Any], key: str) -> float:
     return model['metrics'][key]
 
 
-def _density(model: dict[str, Any]) -> float:
-    return model['networks']['generator'].get('density', 1.0)
+def _column(study: Any) -> tuple[str, str, str]:
+    """Title, key in the record, and format of the second column."""
+    return getattr(study, 'COLUMN', ('G density', 'density', '.3g'))
 
 
 def _check(values: dict[str, Any], worse: Sequence[str], better: str,
@@ -144,23 +149,26 @@ def _markdown(study: Any, values: dict[str, Any], densities: dict[str, float],
               checks: list[dict[str, Any]],
               pairs: list[dict[str, Any]]) -> str:
     seeds = ' | '.join(f'seed {seed}' for seed in study.SEEDS)
+    agreement = 'agreement' in getattr(study, 'METRICS', METRICS)
     lines = [
         f'# {study.TITLE}', '',
         f'Written by `python -m benchmarks.effects '
         f'{study.__name__.rpartition(".")[2]}`. digits-FID of the EMA '
         'generator, lower is better; in brackets the 95 % t interval of the '
-        'mean; agreement is the share of images that the classifier takes '
-        'for the class asked for.', '',
-        f'| | G density | {seeds} | mean | agreement |',
-        '| --- ' * (len(study.SEEDS) + 4) + '|'
+        'mean' + ('; agreement is the share of images that the classifier '
+                  'takes for the class asked for.' if agreement else '.'), '',
+        f'| | {_column(study)[0]} | {seeds} | mean |'
+        + ' agreement |' * agreement,
+        '| --- ' * (len(study.SEEDS) + 3 + agreement) + '|'
     ]
     for row, found in values.items():
         fid = found['digits-FID']
         lines.append(
-            f'| {row} | {densities[row]:.3g} | '
+            f'| {row} | {densities[row]:{_column(study)[2]}} | '
             + ' | '.join(f'{value:.2f}' for value in fid)
-            + f' | {_spread(fid)} | '
-            f'{statistics.mean(found["agreement"]):.1%} |')
+            + f' | {_spread(fid)} |'
+            + (f' {statistics.mean(found["agreement"]):.1%} |'
+               if agreement else ''))
     if pairs:
         lines += [
             '', 'Row minus control, paired by seed; in brackets the 95 % t '

@@ -6,7 +6,7 @@ model = dict(
     generator=dict(
         _delete_=True,
         type='mmgancomp.SearchableGenerator',
-        base_channels=32,
+        base_channels=24,
         bottom_width=2,
         out_channels=1))
 

@@ -21,7 +21,7 @@ __all__ = ['Place', 'SearchSettings']
 
 KEY = 'train_cfg'
 VARIANTS = {'s': 20, 'l': 390}
-"""Steps of weights and of copies in an epoch; published as alphaGAN(s), (l)."""
+"""Steps of weights and copies in an epoch, of alphaGAN(s) and alphaGAN(l)."""
 
 CHOICES = {
     'variant': tuple(VARIANTS),
@@ -222,10 +222,11 @@ class SearchSettings:
         trained = epoch * self.inner_steps + min(local, self.inner_steps)
         first = local == self.inner_steps
         last = local == self._length(epoch) - 1
-        for phase, steps in self.phases(epoch):
-            if local < steps:
-                break
+        phases = iter(self.phases(epoch))
+        phase, steps = next(phases)
+        while local >= steps:
             local -= steps
+            phase, steps = next(phases)
         return Place(epoch, phase, local, first, last, trained)
 
     def batches(self, iteration: int) -> tuple[int, int]:

@@ -105,7 +105,7 @@ def test_width():
     config.model.generator.genotype = 'alphagan_s'
     network = dict(config.model.generator)
     half = families.narrow(network, 2)
-    assert half['base_channels'] == 16
+    assert half['base_channels'] == 12
     config.model.generator = dict(
         type='mmgancomp.Slimmed', network=network, divisor=2)
     found = plan(config)['networks']['generator']

@@ -1,5 +1,5 @@
 # alphaGAN's networks, small, on handwritten digits: for the search and for
-# what is trained of it. Three cells from 2x2 to 16x16, 32 channels.
+# what is trained of it. Three cells from 2x2 to 16x16, 24 channels.
 _base_ = [
     'mmagic::_base_/gen_default_runtime.py', '../datasets/digits_16.py'
 ]
@@ -12,7 +12,7 @@ model = dict(
     generator=dict(
         type='mmgancomp.DerivedGenerator',
         genotype='alphagan_s',
-        base_channels=32,
+        base_channels=24,
         bottom_width=2,
         out_channels=1),
     discriminator=dict(
