@@ -6,7 +6,8 @@ from typing import Any
 
 from .arms import Arm
 
-__all__ = ['ARMS', 'CHECKS', 'COLUMN', 'METRICS', 'SEEDS', 'TITLE', 'arms', 'rows']
+__all__ = ['ARMS', 'CHECKS', 'COLUMN', 'METRICS', 'PAIRS', 'SEEDS', 'TITLE',
+           'arms', 'rows']
 
 TITLE = 'Searched architectures on digits (alphaGAN)'
 SEEDS = (0, 1, 2)

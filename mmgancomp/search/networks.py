@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from .cells import (
 )
 from .edges import edges
 from .genotype import Genotype, Space, by_name, kinds_agree
-from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, check_names
+from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
 
 __all__ = [
     'DerivedGenerator', 'SearchableDiscriminator', 'SearchableGenerator',
@@ -163,10 +164,10 @@ class SearchableGenerator(_Generator):
                  up: Sequence[str] = UP, skip: Sequence[str] | None = None,
                  num_classes: int | None = None,
                  init_cfg: Any = None) -> None:
-        self_space = generator_space(num_cells, normal, up, skip)
-        super().__init__(self_space.cells, False, noise_size, base_channels,
+        space = generator_space(num_cells, normal, up, skip)
+        super().__init__(space.cells, False, noise_size, base_channels,
                          bottom_width, out_channels, num_classes, init_cfg)
-        self.space = self_space
+        self.space = space
 
     def genotype(self) -> Genotype:
         """The architecture of the largest weight on each edge."""
@@ -214,10 +215,19 @@ def _check(genotype: Genotype) -> None:
                             UP_OPERATIONS, [name], key)
 
 
-def _parameters(genotype: Genotype, sizes: tuple) -> int:
+@cache
+def _operation(kind: str, name: str, channels: int) -> int:
+    """Parameters of one operation."""
     with torch.device('meta'):
-        built = _Generator(genotype.cells, True, *sizes, None)
+        built = (build(NORMAL_OPERATIONS, name, channels, channels, True)
+                 if kind == 'normal' else
+                 build(UP_OPERATIONS, name, channels, 2))
     return sum(p.numel() for p in built.parameters())
+
+
+def _operations(genotype: Genotype, channels: int) -> int:
+    return sum(_operation(kind, name, channels) for cell in genotype.cells
+               for kind, names in cell.items() for name in names)
 
 
 def _random(spec: Mapping[str, Any], sizes: tuple) -> Genotype:
@@ -241,17 +251,16 @@ def _random(spec: Mapping[str, Any], sizes: tuple) -> Genotype:
             "have: 'alphagan_s', or a file that a search has written")
     like = by_name(spec['like'], f'{key}.like')
     _check(like)
-    target = _parameters(like, sizes)
+    with torch.device('meta'):
+        built = _Generator(like.cells, True, *sizes, None)
+    target = sum(p.numel() for p in built.parameters())
+    channels = sizes[1]
     space, source = generator_space(len(like.cells)), random.Random(seed)
-    seen: dict[str, int] = {}
     for _ in range(_TRIES):
         drawn = space.draw(source)
-        digest = drawn.digest()
-        if digest not in seen:
-            seen[digest] = _parameters(drawn, sizes)
-            if (digest != like.digest()
-                    and abs(seen[digest] - target) <= within * target):
-                return drawn
+        more = _operations(drawn, channels) - _operations(like, channels)
+        if drawn != like and abs(more) <= within * target:
+            return drawn
     raise ConfigError.at(
         f'{key}.within', within, f'{_TRIES} architectures were drawn and none '
         f'has {target:,} parameters within that share; write a larger one')
