@@ -9,7 +9,7 @@ from .load import Run
 
 __all__ = ['cell_figures']
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 118, 30, 34, 22
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 134, 30, 34, 22
 _LINE, _FILL, _INK = '#0f6e84', '#eef5f7', '#3d4852'
 
 
@@ -62,8 +62,8 @@ def _cell(cell: Mapping[str, Sequence[str]], number: int) -> str:
         parts.append(_line(end - _GAP_X, centre, end - 10, middle))
     parts.append(f'<circle cx="{end}" cy="{middle}" r="10" fill="white" '
                  f'stroke="{_LINE}"/>' + _text(end, middle, '+', 'middle'))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-            f'viewBox="0 0 {end + 14} {height}">{"".join(parts)}</svg>')
+    return (f'<svg role="img" viewBox="0 0 {end + 14} {height}">'
+            f'{"".join(parts)}</svg>')
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -131,8 +131,8 @@ SLOW = pytest.mark.slow
 
 @pytest.mark.parametrize('options', [
     dict(targets='both'),
-    dict(strategy='random_search'),
     *(pytest.param(o, marks=SLOW) for o in (
+        dict(strategy='random_search'),
         dict(solver='unrolled'),
         dict(split='mixed', lamina=0.5),
         dict(sampling='gumbel', temperature=1.),
