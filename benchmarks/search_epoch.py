@@ -31,12 +31,15 @@ CONFIG = Path(__file__).parents[1] / (
 
 
 def _batches(runner: Runner, config: Any) -> Any:
-    loader = runner.build_dataloader(
-        copy.deepcopy(config), seed=runner.seed, diff_rank_seed=False)
-    while True:
-        for batch in loader:
-            images = torch.stack([s.gt_img for s in batch['data_samples']])
-            yield (images - 127.5) / 127.5
+    # An iterator draws when it is made: not within an epoch.
+    batches = iter(runner.build_dataloader(
+        copy.deepcopy(config), seed=runner.seed, diff_rank_seed=False))
+    return (_images(batch) for batch in batches)
+
+
+def _images(batch: Any) -> torch.Tensor:
+    images = torch.stack([s.gt_img for s in batch['data_samples']])
+    return (images - 127.5) / 127.5
 
 
 class Plain:

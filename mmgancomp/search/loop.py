@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch import Tensor
 
 from mmgancomp.errors import ConfigError
@@ -95,6 +96,7 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
             seed=runner.seed,
             diff_rank_seed=runner._randomness_cfg.get(
                 'diff_rank_seed', False))
+        self._held = _InfiniteDataloaderIterator(self._held_out)
         # In time for the checkpoint that a resumed run loads.
         kind = HOOKS.get('RunStateHook')
         if not any(isinstance(hook, kind) for hook in runner.hooks):
@@ -151,7 +153,6 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
         batches = self.dataloader_iterator
         runner.call_hook('before_train')
         self.dataloader_iterator = batches
-        self._held = iter(_Endless(self._held_out))
         runner.call_hook('before_train_epoch')
         if self._iter:
             self._go_on()
@@ -327,16 +328,3 @@ def _like(wrapper: Any) -> Any:
     """Makes new optimizers of the kind and settings of an existing one."""
     kind, options = type(wrapper.optimizer), wrapper.optimizer.defaults
     return lambda tensors: kind(tensors, **options)
-
-
-class _Endless:
-    """Batches of a dataloader, over and over."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def __iter__(self) -> Any:
-        while True:
-            yield from self._loader
-
-
