@@ -76,7 +76,8 @@ class SearchedSAGAN(_Searched, SAGANFamily):
 
 
 _SAGAN = SAGANFamily()
-_FAMILIES: list[Family] = [SearchedPlain(), SearchedSAGAN()]
+# SAGAN is a `BaseGAN` too: the narrower claim comes first.
+_FAMILIES: list[Family] = [SearchedSAGAN(), SearchedPlain()]
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmgancomp.errors import ConfigError, closest
@@ -288,7 +289,15 @@ class SearchSettings:
                 'a search trains a supernet, whose layers are not those of '
                 'what is found; put this into the config that trains '
                 'mmgancomp.DerivedGenerator')
-        train = (context.config or {}).get('train_dataloader')
+        config = context.config or {}
+        wrapper = config.get('model_wrapper_cfg') or {}
+        if (self.strategy != 'gap' and get_world_size() > 1
+                and not wrapper.get('find_unused_parameters')):
+            raise ConfigError.at(
+                'model_wrapper_cfg.find_unused_parameters', False,
+                'of what is drawn, only one candidate of each edge runs; '
+                'write True for a baseline on several processes')
+        train = config.get('train_dataloader')
         if train is not None and _images(train) == _images(
                 self.architecture_dataloader):
             raise ConfigError.at(
