@@ -172,14 +172,14 @@ def _paired(runner: Runner, plain: Plain, epochs: int) -> dict[str, Any]:
         state = torch.get_rng_state()
         for name in seconds:
             torch.set_rng_state(state)
-            start = time.perf_counter()
+            start = time.process_time()
             if name == 'plain':
                 plain.epoch()
             else:
                 for _ in range(4 * plain.steps):
                     runner.model.train()
                     loop._iterate(loop.plan.at(loop._iter))
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
         for network, other in ((plain.generator, runner.model.generator),
                                (plain.judge, runner.model.discriminator),
                                (plain.average,
@@ -190,7 +190,7 @@ def _paired(runner: Runner, plain: Plain, epochs: int) -> dict[str, Any]:
 
 
 def measure(epochs: int = 8, steps: int = 5) -> dict[str, Any]:
-    """Seconds of an epoch, ours and plain, and their ratio.
+    """Processor seconds of an epoch, ours and plain, and their ratio.
 
     Args:
         epochs: That count, after one that does not.

@@ -169,7 +169,7 @@ class Architect:
                 stack.callback(weight.requires_grad_, False)
                 weight.requires_grad_(True)
             found, gradients = self._differentiate(batches, noise, training)
-        average(gradients)
+        average([g for g in gradients if g is not None])
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.grad = gradient
         self.optimizer.step()
@@ -179,7 +179,8 @@ class Architect:
 
     def _differentiate(self, batches: Sequence[tuple[float, Tensor]],
                        noise: Callable[[int], Tensor],
-                       training: Tensor | None) -> tuple[Gap, list[Tensor]]:
+                       training: Tensor | None
+                       ) -> tuple[Gap, list[Tensor | None]]:
         ahead = self._ahead(training, noise)
         first = second = torch.zeros(())
         objective: Any = 0.
@@ -201,9 +202,11 @@ class Architect:
                     self._gradients(objective))
         return Gap(first, second), self._gradients(objective)
 
-    def _gradients(self, objective: Tensor) -> list[Tensor]:
-        return [g.detach().contiguous() for g in torch.autograd.grad(
-            objective, self.weights)]
+    def _gradients(self, objective: Tensor) -> list[Tensor | None]:
+        """None for edges that do not run: of cells still to come."""
+        return [None if g is None else g.detach().contiguous()
+                for g in torch.autograd.grad(
+                    objective, self.weights, allow_unused=True)]
 
     def _adversarial(self, images: Tensor,
                      noise: Callable[[int], Tensor]) -> Tensor:

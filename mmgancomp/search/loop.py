@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
@@ -75,6 +76,9 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
             the least gap among the last epoch's ``outer_steps``;
             ``'random_sampling'``, one draw per epoch, kept is that of the
             least mean gap of all epochs.
+        grow: Epochs after which the generator gets another cell, as in
+            ``[20, 60]``: until then images of half the size are made, and
+            real ones are shrunk. All cells run from the start by default.
         architecture_begin: Epochs that train weights only, at the start.
         optimizer: Of the architecture weights.
         val_interval: Epochs between validations; the last is always
@@ -232,6 +236,7 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
             batch = next(self.dataloader_iterator)
         elif place.phase != 'generator_worst':
             batch = next(self._held)
+        self._grow(place, batch)
         runner.call_hook('before_train_iter', batch_idx=self._iter,
                          data_batch=batch)
         # Models take their turns, and warm up their EMA, by this number.
@@ -274,7 +279,9 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
         self._renew(place)
         images, training = self._images(batch), None
         if self.plan.with_training:
-            training = self._images(next(self.dataloader_iterator))
+            more = next(self.dataloader_iterator)
+            self._grow(place, more)
+            training = self._images(more)
         if self._draws.random:
             self._draws.take(self._iter, place.epoch,
                              self._worst['generator'].copy)
@@ -293,6 +300,19 @@ class DualityGapSearchLoop(IterBasedTrainLoop):
             for worst in self._worst.values():
                 worst.renew(0.5 if half else 1.)
             self._open = True
+
+    def _grow(self, place: Place, batch: Any) -> None:
+        """Let as many cells run as the epoch has; shrink real images."""
+        depth = self.plan.depth(place.epoch)
+        if depth is None:
+            return
+        generator = self._networks['generator']
+        generator.depth = self._worst['generator'].copy.depth = depth
+        size = generator.bottom_width * 2**depth
+        for sample in () if batch is None else batch['data_samples']:
+            # The mean over pixels, as if the camera had fewer of them.
+            sample.gt_img = F.adaptive_avg_pool2d(
+                sample.gt_img.float(), size)
 
     def _images(self, batch: Any) -> Tensor:
         context = self._state.context

@@ -74,7 +74,14 @@ def generator_space(num_cells: int = 3,
 
 
 class _Generator(BaseModule):
-    """Linear layer, cells, then norm, ReLU, convolution, tanh."""
+    """Linear layer, cells, then norm, ReLU, convolution, tanh.
+
+    Attributes:
+        depth: Cells that run in training, for images that grow; None for
+            all.
+    """
+
+    depth: int | None = None
 
     def __init__(self, plan: Sequence[Mapping[str, Any]], affine: bool,
                  noise_size: int, base_channels: int, bottom_width: int,
@@ -128,7 +135,8 @@ class _Generator(BaseModule):
         x = self.noise2feat(noise)
         x = x.reshape(x.shape[0], -1, self.bottom_width, self.bottom_width)
         exports: list[Tensor] = []
-        for cell in self.cells:
+        cells = list(self.cells)
+        for cell in cells[:self.depth] if self.training else cells:
             x = cell(x, exports)
         image = self.to_rgb(x)
         if return_noise:

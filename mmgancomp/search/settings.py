@@ -80,6 +80,7 @@ class SearchSettings:
     temperature: float = 0.5
     strategy: str = 'gap'
     architecture_begin: int = 0
+    grow: Any = None
     optimizer: Any = field(default_factory=lambda: dict(
         type='Adam', lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3))
     val_interval: int = 4
@@ -137,6 +138,15 @@ class SearchSettings:
                 f'{KEY}.architecture_begin', self.architecture_begin,
                 f'the run has {self.epochs} epochs, so the architecture '
                 'would never be searched; write a smaller number')
+        if self.grow is not None and not (
+                isinstance(self.grow, (list, tuple)) and self.grow
+                and all(type(e) is int for e in self.grow)
+                and list(self.grow) == sorted({*self.grow})
+                and 0 < self.grow[0] and self.grow[-1] < self.epochs):
+            raise ConfigError.at(
+                f'{KEY}.grow', self.grow,
+                'write the epochs after which a cell is added, rising and '
+                f'below {self.epochs}, such as [20, 60]')
         if not isinstance(self.architecture_dataloader, Mapping):
             raise ConfigError.at(
                 f'{KEY}.architecture_dataloader',
@@ -184,6 +194,12 @@ class SearchSettings:
     def with_training(self) -> bool:
         """Whether a step of the architecture sees training images too."""
         return self.split == 'mixed' or self.solver == 'unrolled'
+
+    def depth(self, epoch: int) -> int | None:
+        """Cells of the generator that run in an epoch; None for all."""
+        if self.grow is None:
+            return None
+        return 1 + sum(epoch >= end for end in self.grow)
 
     def phases(self, epoch: int) -> list[tuple[str, int]]:
         """Phases of an epoch, with their steps; what nothing uses is out."""
@@ -279,6 +295,12 @@ class SearchSettings:
                 f'{KEY}.targets', self.targets,
                 "the discriminator is a supernet; write targets='both', or "
                 'give it a fixed one')
+        cells = len(context.networks['generator'].module.cells)
+        if self.grow is not None and len(self.grow) != cells - 1:
+            raise ConfigError.at(
+                f'{KEY}.grow', self.grow,
+                f'the generator has {cells} cells, so {cells - 1} of them '
+                'are added to the first; write an epoch for each')
         self.space = math.prod(
             context.networks[name].module.space.size
             for name in self.searched)
@@ -291,12 +313,12 @@ class SearchSettings:
                 'mmgancomp.DerivedGenerator')
         config = context.config or {}
         wrapper = config.get('model_wrapper_cfg') or {}
-        if (self.strategy != 'gap' and get_world_size() > 1
+        if ((self.strategy != 'gap' or self.grow) and get_world_size() > 1
                 and not wrapper.get('find_unused_parameters')):
             raise ConfigError.at(
                 'model_wrapper_cfg.find_unused_parameters', False,
-                'of what is drawn, only one candidate of each edge runs; '
-                'write True for a baseline on several processes')
+                'not all of the supernet runs at once; write True for this on '
+                'several processes')
         train = config.get('train_dataloader')
         if train is not None and _images(train) == _images(
                 self.architecture_dataloader):

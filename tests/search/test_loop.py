@@ -129,18 +129,19 @@ def test_checkpoints_hold_copies_only_while_they_are_needed(searched):
 SLOW = pytest.mark.slow
 
 
+@SLOW
 @pytest.mark.parametrize('options', [
     dict(targets='both'),
-    *(pytest.param(o, marks=SLOW) for o in (
-        dict(strategy='random_search'),
-        dict(solver='unrolled'),
-        dict(split='mixed', lamina=0.5),
-        dict(sampling='gumbel', temperature=1.),
-        dict(worst_update='both'),
-        dict(objective='first_term'),
-        dict(objective='adversarial'),
-        dict(architecture_begin=1),
-        dict(strategy='random_sampling')))
+    dict(strategy='random_search'),
+    dict(grow=[1]),
+    dict(solver='unrolled'),
+    dict(split='mixed', lamina=0.5),
+    dict(sampling='gumbel', temperature=1.),
+    dict(worst_update='both'),
+    dict(objective='first_term'),
+    dict(objective='adversarial'),
+    dict(architecture_begin=1),
+    dict(strategy='random_sampling')
 ], ids=lambda o: '-'.join(str(v) for v in o.values()))
 def test_variants_run_and_resume(tmp_path, options):
     words = []
@@ -169,6 +170,30 @@ def test_variants_run_and_resume(tmp_path, options):
     moved = not all(map(torch.equal, begun, architecture(generator)))
     # Baselines have no architecture weights that move.
     assert moved is ('strategy' not in options)
+
+
+def test_images_grow_with_the_cells(tmp_path):
+    sizes = []
+
+    class Sizes(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if data_batch is not None:
+                sizes.append({tuple(s.gt_img.shape[-2:])
+                              for s in data_batch['data_samples']})
+
+    runner = runs.train(tiny(tmp_path, grow=[1]), Sizes())
+    half = len(sizes) // 2
+    assert sizes[:half] == half * [{(8, 8)}]
+    assert sizes[half:] == half * [{(16, 16)}]
+    # What does not run yet is not trained.
+    names = ('generator.cells.1.up.0.alpha',
+             'generator.cells.1.normal.0.operations.conv_3x3.1.weight')
+    states = [runs.load(tmp_path / f'iter_{i}.pth')['state_dict']
+              for i in (1, LENGTH, 2 * LENGTH)]
+    for name in names:
+        assert torch.equal(states[0][name], states[1][name])
+        assert not torch.equal(states[1][name], states[2][name])
+    assert runner.train_loop._networks['generator'].depth == 2
 
 
 @SLOW
@@ -206,6 +231,7 @@ def test_published_steps():
 
 WRONG = {
     'epochs=0': 'at least 1',
+    'grow=1': 'rising',
     'variant=xl': 'no such variant',
     'lamina=0.5': "split is not 'mixed'",
     'strategie=gap': 'no such option',
