@@ -5,11 +5,11 @@ lives in :mod:`mmgancomp.search.loop`.
 """
 
 from . import operations  # noqa: F401
+from .discriminator import SearchableDiscriminator
 from .edges import MixedEdge, architecture, entropy
 from .genotype import PUBLISHED, Genotype, Space
 from .networks import (
     DerivedGenerator,
-    SearchableDiscriminator,
     SearchableGenerator,
     generator_space,
 )

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .genotype import Genotype
+from .genotype import Genotype, Space
 
 __all__ = [
     'MixedEdge', 'architecture', 'choose', 'constant', 'edges', 'entropy',
-    'kept_buffers', 'relax'
+    'found_by', 'kept_buffers', 'relax'
 ]
 
 _SPREAD = 1e-3
@@ -90,6 +90,19 @@ def edges(network: nn.Module) -> list[MixedEdge]:
 def architecture(network: nn.Module) -> list[Tensor]:
     """The architecture weights of a network: those of its edges, in order."""
     return [edge.alpha for edge in edges(network)]
+
+
+def found_by(network: nn.Module, space: Space) -> Genotype:
+    """The architecture of the largest weight on each edge.
+
+    Args:
+        network: A supernet.
+        space: What its edges choose from, in order.
+    """
+    names = iter([edge.best for edge in edges(network)])
+    return Genotype(tuple(
+        {kind: tuple(next(names) for _ in group)
+         for kind, group in cell.items()} for cell in space.cells))
 
 
 def entropy(network: nn.Module) -> float:

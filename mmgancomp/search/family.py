@@ -15,11 +15,8 @@ from mmgancomp.families.points import by_resolution, numbered
 from mmgancomp.families.sagan import SAGANFamily
 from mmgancomp.plugins import hookimpl
 
-from .networks import (
-    DerivedGenerator,
-    SearchableDiscriminator,
-    SearchableGenerator,
-)
+from .discriminator import SearchableDiscriminator
+from .networks import DerivedGenerator, SearchableGenerator
 
 _GENERATORS = (DerivedGenerator, SearchableGenerator)
 _OURS = (*_GENERATORS, SearchableDiscriminator)

@@ -24,7 +24,8 @@ from .edges import architecture, relax
 from .gap import Architect, Players
 from .history import History, write_genotypes
 from .random_search import Draws
-from .settings import Place, SearchSettings
+from .settings import SearchSettings
+from .timeline import Place
 from .worst import WorstCase
 
 __all__ = ['DualityGapSearchLoop']

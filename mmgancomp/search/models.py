@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from mmgancomp.registry import MODELS
 
-from .networks import (
-    DerivedGenerator,
-    SearchableDiscriminator,
-    SearchableGenerator,
-)
+from .discriminator import SearchableDiscriminator
+from .networks import DerivedGenerator, SearchableGenerator
 
 __all__ = [
     'DerivedGenerator', 'SearchableDiscriminator', 'SearchableGenerator'

@@ -9,12 +9,10 @@ import torch
 from torch import nn
 
 from mmgancomp.families.losses import hinge, logistic
+from mmgancomp.search.discriminator import SearchableDiscriminator
 from mmgancomp.search.edges import MixedEdge, architecture, kept_buffers
 from mmgancomp.search.gap import Architect, Players, duality_gap
-from mmgancomp.search.networks import (
-    SearchableDiscriminator,
-    SearchableGenerator,
-)
+from mmgancomp.search.networks import SearchableGenerator
 from mmgancomp.search.worst import WorstCase
 
 
