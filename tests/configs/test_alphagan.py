@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
-from mmgancomp.search import PUBLISHED
+from mmgancomp.search import (
+    NORMAL_OPERATIONS,
+    PUBLISHED,
+    UP_OPERATIONS,
+)
+from mmgancomp.search.settings import SearchSettings
 from tests.configs.test_variants import options
 from tests.support.search import FOLDER, RETRAIN, SEARCH
 from tests.support.tiny import STOCK_WARNINGS
@@ -110,7 +118,6 @@ def test_variant_of_the_search(variant):
 @each('Variant of a training')
 def test_variant_of_the_training(variant, tmp_path, monkeypatch):
     if 'genotype.json' in variant.words:
-        import json
         monkeypatch.chdir(tmp_path)
         file = Path(variant.words.partition('=')[2])
         file.parent.mkdir(parents=True)
@@ -125,3 +132,26 @@ def test_variant_of_the_training(variant, tmp_path, monkeypatch):
         assert after['params'] == pytest.approx(before['params'], rel=.1)
     else:
         assert after != before
+
+
+def test_every_option_of_the_loop_is_described_with_its_default():
+    text = (README.parents[2] / 'docs' / 'alphagan.md').read_text()
+    table = text.split('## Options of the loop')[1].split('\n## ')[0]
+    rows = [line.split('|')[1:3] for line in table.split('\n')
+            if line.startswith('| `')]
+    described = {name: default for names, default in rows
+                 for name in re.findall(r'`(\w+)`', names)}
+    given = dict(architecture_dataloader={})
+    settings = SearchSettings.read(given)
+    options = {f.name for f in dataclasses.fields(SearchSettings)}
+    assert set(described) == options
+    for name in options - set(given) - {'inner_steps', 'worst_steps',
+                                        'grow', 'unrolled_lr', 'optimizer'}:
+        value = getattr(settings, name)
+        shown = f'{value!r}' if isinstance(value, str) else f'{value:g}'
+        assert shown in described[name], name
+    for operation in (*NORMAL_OPERATIONS.module_dict,
+                      *UP_OPERATIONS.module_dict):
+        stem = re.sub(r'_\dx\d', '_…', operation)
+        assert operation in text or stem in text or (
+            operation.endswith('_first')), operation
