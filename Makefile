@@ -5,7 +5,7 @@ PYTEST := $(PYTHON_IN_VENV) -m pytest
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all effects bench lint clean
+.PHONY: help setup demo search-demo test test-all effects bench lint clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -15,6 +15,9 @@ setup:  ## Make .venv and install everything; does nothing if that is done
 
 demo: setup  ## Train a GAN on real images, compress it, show the result
 	@.venv/bin/mmgancomp demo
+
+search-demo: setup  ## Search an architecture on real digits, train it beside random ones
+	@$(PYTHON_IN_VENV) -m benchmarks.effects search_demo
 
 test: setup  ## Run the fast tests
 	@$(PYTEST) -n $(WORKERS) --maxprocesses 4 --dist loadfile -m 'not slow'

@@ -27,7 +27,7 @@ BUILT_IN = {
     f'{PROJECT}.{name}': f'{PROJECT}.families.{name}'
     for name in ('plain', 'srgan', 'pix2pix', 'cyclegan', 'sagan', 'biggan',
                  'stylegan2')
-}
+} | {f'{PROJECT}.searched': f'{PROJECT}.search.family'}
 """Plugin name -> module, of the plugins that ship with the package."""
 
 hookimpl = pluggy.HookimplMarker(PROJECT)

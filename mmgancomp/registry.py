@@ -44,14 +44,17 @@ def _child(parent: Registry, locations: list[str]) -> Registry:
 
 MODELS = _child(stock.MODELS, [
     f'{SCOPE}.sparsity.sema', f'{SCOPE}.channels.slimmed',
-    f'{SCOPE}.channels.gated'
+    f'{SCOPE}.channels.gated',
+    f'{SCOPE}.search.models'
 ])
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
     f'{SCOPE}.channels.hook', f'{SCOPE}.channels.gate_hook',
     f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
 ])
-LOOPS = _child(stock.LOOPS, [f'{SCOPE}.sparsity.lottery'])
+LOOPS = _child(stock.LOOPS, [
+    f'{SCOPE}.sparsity.lottery', f'{SCOPE}.search.loop'
+])
 DATASETS = _child(stock.DATASETS, [f'{SCOPE}.datasets'])
 METRICS = _child(stock.METRICS, [f'{SCOPE}.evaluation.metrics'])
 # Runner.wrap_model asks the root registry, which looks no deeper than its

@@ -25,7 +25,7 @@ LEVELS = [
     ['demo'],
     ['export'],
     ['report', 'evaluation', 'datasets'],
-    ['sparsity', 'channels', 'distillation'],
+    ['sparsity', 'channels', 'distillation', 'search'],
     ['runtime'],
     ['families', 'repairs'],
     ['registry'],

@@ -23,7 +23,8 @@ from .study import Study
 from .table import markdown
 
 NAMES = ('lottery', 'sparse_training', 'teacher_dgl',
-         'teacher_self_supervised', 'teacher_pix2pix', 'teacher_cyclegan', 'ppcd')
+         'teacher_self_supervised', 'teacher_pix2pix', 'teacher_cyclegan',
+         'ppcd', 'alphagan', 'search_demo')
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 

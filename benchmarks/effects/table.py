@@ -30,18 +30,22 @@ def markdown(name: str, study: Study, values: Values,
     """
     seeds = ' | '.join(f'seed {seed}' for seed in study.seeds)
     first, *others = study.columns
+    # Where nothing is masked there is nothing to say about density.
+    sparse = any(d not in (None, 1.) for d in densities.values())
     lines = [
         f'# {study.title}', '',
         f'Written by `python -m benchmarks.effects {name}`. Seed by seed: '
         f'{first}; in brackets the 95 % t interval of the mean. '
         f'{study.note}', '',
-        ' | '.join(['| | G density', seeds, 'mean', *others]) + ' |',
-        '| --- ' * (len(study.seeds) + 3 + len(others)) + '|'
+        ' | '.join(['| ', *['G density'] * sparse, seeds, 'mean', *others])
+        + ' |',
+        '| --- ' * (len(study.seeds) + 2 + sparse + len(others)) + '|'
     ]
     for row, found in values.items():
         density = densities[row]
+        known = '–' if density is None else f'{density:.3g}'
         lines.append(' | '.join([
-            f'| {row}', '–' if density is None else f'{density:.3g}',
+            f'| {row}', *[known] * sparse,
             *_line(found[first], study.columns[first].form),
             *(format(statistics.mean(found[o]), study.columns[o].form)
               for o in others)

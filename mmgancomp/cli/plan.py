@@ -186,6 +186,8 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
             _show_gates(console, row)
         elif row['mechanism'] == 'channel_kill':
             _show_fading(console, row)
+        elif row['mechanism'] == 'search':
+            _show_search(console, row)
         else:
             _show_stage(console, row)
 
@@ -298,6 +300,14 @@ def _show_gates(console: Any, row: dict[str, Any]) -> None:
         f'{row["alpha"]:.0%} is closed\n  loss × {row["weight"]:g}, '
         f'{row["optimizer"]}; {first}, the last after update '
         f'{row["until"]:,}', highlight=False)
+
+
+def _show_search(console: Any, row: dict[str, Any]) -> None:
+    phases = ', '.join(f'{steps:,} of {name.replace("_", " ")}'
+                       for name, steps in row['phases'])
+    console.print(f'\nArchitecture search ({row["strategy"]}) among '
+                  f'{row["space"]:,} of {" and ".join(row["searched"])}: '
+                  f'{row["epochs"]} epochs,\n  each with steps: {phases}')
 
 
 def _show_stage(console: Any, row: dict[str, Any]) -> None:

@@ -81,6 +81,10 @@ class BaseGANFamily(Family):
             raise self.not_offered('updates',
                                    f'{owner.__name__}.train_step')
 
+    def real_images(self, model: nn.Module,
+                    batch: Any) -> Mapping[str, Tensor]:
+        return {'discriminator': batch['data_samples'].gt_img}
+
     def judgements(self, model: nn.Module,
                    scene: Scene) -> dict[str, Tensor]:
         return {

@@ -25,7 +25,8 @@ class Curve:
 
     Attributes:
         points: (time, value), in order.
-        clock: What time counts: ``'update'``, ``'iteration'``, ``'round'``.
+        clock: What time counts: ``'update'``, ``'iteration'``, ``'round'``,
+            ``'epoch'``.
     """
 
     points: list[tuple[float, float]]
@@ -143,6 +144,7 @@ def _curves(path: Path, record: Mapping[str, Any]) -> dict[str, Curve]:
         f'sparsity/{name}': curve
         for name, curve in _histories(path, record['models']).items()
     }
+    found |= _searches(path, record['models'])
     given = _dict(path, 'curves', record.get('curves'))
     for name, points in given.items():
         found[name] = Curve(_points(path, f'curves.{name}', points), 'update')
@@ -178,6 +180,23 @@ def _histories(path: Path,
                    (networks or not several)): curve
         for (model, network), curve in kept.items()
     }
+
+
+def _searches(path: Path,
+              models: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+    """Gap and entropy over the epochs of a search of architectures."""
+    found: dict[str, Curve] = {}
+    for index, model in enumerate(models):
+        for name, network in (model.get('networks') or {}).items():
+            key = f'models[{index}].networks.{name}.search'
+            search = _dict(path, key, network.get('search'))
+            for what, title in (('gap', 'duality gap'),
+                                ('entropy', f'entropy of the {name}')):
+                if search.get(what):
+                    found[f'search/{title}'] = Curve(
+                        _points(path, f'{key}.{what}', search[what]),
+                        'epoch')
+    return found
 
 
 def _logged(folder: Path, metrics: set[str],

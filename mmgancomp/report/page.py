@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmgancomp import __version__, plugins
 
+from .cells import cell_figures
 from .figures import curve_figures, image_figures
 from .load import Run
 from .rows import Row, generators, rows_of
@@ -33,6 +34,7 @@ def page(runs: Sequence[Run], title: str | None = None) -> str:
         _section('In short', _in_short(rows), 'lead'),
         _section('Models', _models(rows, runs)),
         _section('Curves', curve_figures(rows, runs)),
+        _section('Cells', cell_figures(runs)),
         _section('Images', image_figures(runs)),
         *_plugin_sections(runs),
         _section('Layers', layer_tables(rows)),

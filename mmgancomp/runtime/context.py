@@ -29,10 +29,12 @@ class Part:
     Attributes:
         first: The counter's value at its first iteration.
         length: Its iterations.
+        trains: Whether the optimizers of the config step in it.
     """
 
     first: int
     length: int
+    trains: bool = True
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ class RunContext:
         total = 0
         for part in self.shape.parts:
             made = min(part.length, iteration)
-            total += count(part.first + made) - count(part.first)
+            if part.trains:
+                total += count(part.first + made) - count(part.first)
             iteration -= made
         return total
 

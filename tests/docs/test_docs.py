@@ -20,6 +20,7 @@ from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
 from mmgancomp.runtime.entries import check_hooks
 from mmgancomp.runtime.record import read_record
+from mmgancomp.search import NORMAL_OPERATIONS
 from mmgancomp.sparsity import registry as names
 from mmgancomp.sparsity.settings import OPTIONS
 from tests.support import examples, teaching, tiny
@@ -78,7 +79,8 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     kept = {
         registry: dict(registry.module_dict)
         for registry in (names.CRITERIA, names.ALLOCATIONS,
-                         names.GRANULARITIES, names.SCHEDULES)
+                         names.GRANULARITIES, names.SCHEDULES,
+                         NORMAL_OPERATIONS)
     }
     namespace: dict[str, Any] = {'__name__': 'example'}
     try:

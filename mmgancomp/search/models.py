@@ -1,0 +1,16 @@
+"""alphaGAN's networks under their names in a config."""
+
+from __future__ import annotations
+
+from mmgancomp.registry import MODELS
+
+from .discriminator import SearchableDiscriminator
+from .networks import DerivedGenerator, SearchableGenerator
+
+__all__ = [
+    'DerivedGenerator', 'SearchableDiscriminator', 'SearchableGenerator'
+]
+
+for _network in (DerivedGenerator, SearchableDiscriminator,
+                 SearchableGenerator):
+    MODELS.register_module(module=_network)

@@ -1,0 +1,157 @@
+"""alphaGAN's configs plan as their README says, and so does each variant."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mmgancomp.cli.common import load_config
+from mmgancomp.cli.plan import plan
+from mmgancomp.search import (
+    NORMAL_OPERATIONS,
+    PUBLISHED,
+    UP_OPERATIONS,
+)
+from mmgancomp.search.settings import SearchSettings
+from tests.configs.test_variants import options
+from tests.support.search import FOLDER, RETRAIN, SEARCH
+from tests.support.tiny import STOCK_WARNINGS
+from tests.support.variants import Variant, small, variants
+
+pytestmark = STOCK_WARNINGS
+
+README = FOLDER / 'README.md'
+CIFAR = 'ggan_lr2e-4-ndisc5-1xb64_cifar10-32x32.py'
+FOUND = variants(README)
+# A plan takes about a second.
+QUICK = ('D searched too', 'second order', 'Wasserstein', 'random search',
+         'random, same size')
+
+
+def promised(path: Path) -> list[str]:
+    """The cells of the README's row about a config."""
+    row, = (line for line in README.read_text().split('\n')
+            if f']({path.name})' in line)
+    return [cell.strip() for cell in row.strip('|').split('|')]
+
+
+@pytest.mark.parametrize('path', [
+    p if 's_ggan' in p.name and 'cifar' in p.name or p == SEARCH else
+    pytest.param(p, marks=pytest.mark.slow)
+    for p in sorted(FOLDER.glob('*.py')) if p != RETRAIN
+], ids=lambda p: p.name.partition('.')[0])
+def test_counts_are_those_of_the_readme(path):
+    document = plan(load_config(str(path)))
+    generator = document['networks']['generator']
+    _, _, parameters, other = promised(path)
+    assert f'{generator["params"]:,}' == parameters
+    if 'search' in path.name:
+        assert f'{document["iterations"]:,}' == other
+        row, = document['mechanisms']
+        assert row['space'] == 198_359_290_368
+        assert row['strategy'] == 'gap'
+    else:
+        assert f'{generator["macs_after"]:,}' == other
+        wanted = 50048 if 'cifar' in path.name else 80000
+        assert generator['updates'] == wanted
+
+
+def test_published_recipe_of_the_search():
+    config = load_config(str(FOLDER / f'alphagan-s-search_{CIFAR}'))
+    loader = config.train_cfg.architecture_dataloader
+    assert config.train_dataloader.dataset.indices == 25000
+    assert loader.dataset.indices == -25000
+    assert loader.batch_size == config.train_dataloader.batch_size == 64
+    for name in ('generator', 'discriminator'):
+        entry = config.optim_wrapper[name]
+        assert entry.get('accumulative_counts', 1) == 1
+        assert entry.optimizer.lr == 2e-4
+        assert tuple(entry.optimizer.betas) == (0, .9)
+    assert config.model.discriminator_steps == 5
+    assert config.train_cfg.epochs == 100
+    assert config.randomness.seed == 2
+
+
+def test_digits_search_and_training_belong_together():
+    config = load_config(str(RETRAIN))
+    assert config.model.generator.genotype == (
+        f'work_dirs/{SEARCH.stem}/genotype.json')
+    searched = load_config(str(SEARCH)).model.generator
+    for name in ('base_channels', 'bottom_width', 'out_channels'):
+        assert searched[name] == config.model.generator[name]
+
+
+def each(table: str) -> pytest.MarkDecorator:
+    """The variants of one table; most are slow tests."""
+    found = [v for v in FOUND if v.table == table]
+    assert len(found) > 3
+    return pytest.mark.parametrize('variant', [
+        pytest.param(v, id=str(v),
+                     marks=() if v.name in QUICK else pytest.mark.slow)
+        for v in found])
+
+
+def planned(name: str, variant: Variant) -> tuple[dict, dict]:
+    """The plan of a config without and with a variant, in small."""
+    path = str(FOLDER / f'{name}_{CIFAR}')
+    words = variant.options(Path())
+    return (plan(small(load_config(path))),
+            plan(small(load_config(path, options(words)))))
+
+
+@each('Variant')
+def test_variant_of_the_search(variant):
+    plain, document = planned('alphagan-s-search', variant)
+    row, = document['mechanisms']
+    assert row['mechanism'] == 'search'
+    # A line that changes nothing would be no variant.
+    config = load_config(
+        str(FOLDER / f'alphagan-s-search_{CIFAR}'),
+        options(variant.options(Path())))
+    assert document != plain or config.model.type in ('DCGAN', 'WGANGP')
+
+
+@each('Variant of a training')
+def test_variant_of_the_training(variant, tmp_path, monkeypatch):
+    if 'genotype.json' in variant.words:
+        monkeypatch.chdir(tmp_path)
+        file = Path(variant.words.partition('=')[2])
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(dict(
+            schema=1, generator=PUBLISHED['alphagan_l'].plain())))
+    path = str(FOLDER / f'alphagan-s_{CIFAR}')
+    plain = plan(load_config(path))
+    document = plan(load_config(path, options(variant.options(Path()))))
+    before, after = (d['networks']['generator'] for d in (plain, document))
+    if variant.name == 'random, same size':
+        assert after['params'] != before['params']
+        assert after['params'] == pytest.approx(before['params'], rel=.1)
+    else:
+        assert after != before
+
+
+def test_every_option_of_the_loop_is_described_with_its_default():
+    text = (README.parents[2] / 'docs' / 'alphagan.md').read_text()
+    table = text.split('## Options of the loop')[1].split('\n## ')[0]
+    rows = [line.split('|')[1:3] for line in table.split('\n')
+            if line.startswith('| `')]
+    described = {name: default for names, default in rows
+                 for name in re.findall(r'`(\w+)`', names)}
+    given = dict(architecture_dataloader={})
+    settings = SearchSettings.read(given)
+    options = {f.name for f in dataclasses.fields(SearchSettings)}
+    assert set(described) == options
+    for name in options - set(given) - {'inner_steps', 'worst_steps',
+                                        'grow', 'unrolled_lr', 'optimizer'}:
+        value = getattr(settings, name)
+        shown = f'{value!r}' if isinstance(value, str) else f'{value:g}'
+        assert shown in described[name], name
+    for operation in (*NORMAL_OPERATIONS.module_dict,
+                      *UP_OPERATIONS.module_dict):
+        stem = re.sub(r'_\dx\d', '_…', operation)
+        assert operation in text or stem in text or (
+            operation.endswith('_first')), operation
