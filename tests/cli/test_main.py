@@ -33,6 +33,7 @@ def process(root, *words, **environment):
     ('tools/train.py', '--help'),
     ('tools/test.py', '--help'),
     ('tools/profile.py', '--help'),
+    ('tools/prune.py', '--help'),
     ('tools/report.py', '--help'),
 ],
                          ids=' '.join)
