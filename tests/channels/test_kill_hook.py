@@ -127,7 +127,9 @@ def narrowed(folder):
 
 @pytest.mark.parametrize('options', [
     dict(plan=document(KEPT), begin=1, end=9),
-    dict(target='params=0.6', multiple=1, begin=5, end=9),
+    pytest.param(
+        dict(target='params=0.6', multiple=1, begin=5, end=9),
+        marks=pytest.mark.slow),
 ], ids=['plan', 'target'])
 def test_resuming_is_exact(options, tmp_path):
     runs.train(config(tmp_path / 'whole', **options))
@@ -185,8 +187,12 @@ def test_wrong_options_are_one_sentence(options, said, tmp_path, capsys):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert said in error
     assert error.startswith('error: default_hooks.channel_kill.networks.')
+
+
+def test_a_wrong_option_stops_a_run_too(tmp_path):
+    file = config(tmp_path, target='macs=0.5')
     with pytest.raises(ConfigError, match='channel_kill'):
-        runs.train(Config.fromfile(file))
+        runs.train(file)
 
 
 def test_plan_tells_what_will_go(tmp_path, capsys):

@@ -34,6 +34,7 @@ def process(root, *words, **environment):
     ('tools/test.py', '--help'),
     ('tools/export.py', '--help'),
     ('tools/profile.py', '--help'),
+    ('tools/prune.py', '--help'),
     ('tools/report.py', '--help'),
 ],
                          ids=' '.join)
