@@ -13,7 +13,11 @@ from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.export.place import exported_kind, find, put
 from tests.support import exported, tiny
 
-pytestmark = tiny.STOCK_WARNINGS
+pytestmark = [
+    *tiny.STOCK_WARNINGS,
+    # MMagic's data sets of pairs do not say what they are.
+    pytest.mark.filterwarnings('ignore:Dataset .* has no metainfo'),
+]
 
 SUFFIX = dict(mmagic='.pth', onnx='.onnx', sparse='.safetensors')
 
