@@ -14,6 +14,7 @@ from torch import Tensor
 from mmgancomp.errors import ConfigError, closest
 from mmgancomp.runtime.companion import build_companion
 from mmgancomp.runtime.context import RunContext
+from mmgancomp.runtime.plain import to_plain
 
 from .discriminator import SearchableDiscriminator
 from .gap import OBJECTIVES
@@ -252,10 +253,8 @@ class SearchSettings(Timeline):
         """A row for ``mmgancomp plan``."""
         return [{
             'mechanism': 'search',
-            'epochs': self.epochs,
             'phases': [list(p) for p in self.phases(self.epochs - 1)],
-            **{name: getattr(self, name) for name in CHOICES
-               if name != 'variant'},
+            **to_plain(self.settings()),
             'searched': self.searched,
             'space': self.space
         }]
