@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.spectral_norm import (
+    SpectralNorm,
+    SpectralNormLoadStateDictPreHook,
+)
 
 from .base import inherits
 from .groups import ChannelGroup
@@ -125,6 +128,20 @@ def without_spectral_norm(network: nn.Module) -> None:
         elif any(isinstance(hook, SpectralNorm)
                  for hook in module._forward_pre_hooks.values()):
             nn.utils.remove_spectral_norm(module)
+            _forget_loading(module)
+
+
+def _forget_loading(module: nn.Module) -> None:
+    """Drop the hook that spectral norm leaves behind when it is removed.
+
+    Torch looks for the hook itself, and it is wrapped: plain weights would
+    be refused for want of those of spectral norm.
+    """
+    hooks = module._load_state_dict_pre_hooks
+    for key, hook in list(hooks.items()):
+        if isinstance(getattr(hook, 'hook', hook),
+                      SpectralNormLoadStateDictPreHook):
+            del hooks[key]
 
 
 def _materialise(module: nn.Module) -> None:

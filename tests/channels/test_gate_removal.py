@@ -62,6 +62,13 @@ def test_the_images_stay(name):
                    for key in after.state_dict())
 
 
+@pytest.mark.parametrize('name', NAMES)
+def test_plain_weights_load_into_what_is_left(name):
+    """As a checkpoint has them: names and tensors, nothing of modules."""
+    after, = without_gates([network(name)]).networks
+    after.load_state_dict(dict(after.state_dict()), strict=True)
+
+
 def test_networks_of_one_config_share_a_plan():
     """A channel goes where both have closed it; elsewhere it is zero."""
     pair = [network('unet_in', seed) for seed in (0, 1)]

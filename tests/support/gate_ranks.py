@@ -64,8 +64,10 @@ class Compare(Hook):
 
 def _config(case: Any, folder: Path) -> Any:
     from tests.support import gated
+    # Eight gates share the pull in CycleGAN, where others have three.
+    rate = .8 if case.family == 'cyclegan' else .4
     return gated.config(
-        case.family, folder, gates=dict(optimizer=dict(type='SGD', lr=.4)),
+        case.family, folder, gates=dict(optimizer=dict(type='SGD', lr=rate)),
         iterations=UPDATES, checkpoint=UPDATES,
         env_cfg=dict(cudnn_benchmark=False),
         **({} if case.family == 'cyclegan' else {
