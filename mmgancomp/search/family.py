@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
+from mmgancomp.families import sagan
 from mmgancomp.families.base import Family, bare
 from mmgancomp.families.calls import FeaturePoint
 from mmgancomp.families.narrowing import narrow_options, network_class
 from mmgancomp.families.plain import PlainGAN
 from mmgancomp.families.points import by_resolution, numbered
-from mmgancomp.families.sagan import SAGANFamily
 from mmgancomp.plugins import hookimpl
 
 from .discriminator import SearchableDiscriminator
@@ -66,13 +66,13 @@ class SearchedPlain(_Searched, PlainGAN):
     name = 'searched'
 
 
-class SearchedSAGAN(_Searched, SAGANFamily):
+class SearchedSAGAN(_Searched, sagan.SAGANFamily):
     """In SAGAN's and SNGAN's model, without labels."""
 
     name = 'searched sagan'
 
 
-_SAGAN = SAGANFamily()
+_SAGAN = sagan.SAGANFamily()
 # SAGAN is a `BaseGAN` too: the narrower claim comes first.
 _FAMILIES: list[Family] = [SearchedSAGAN(), SearchedPlain()]
 

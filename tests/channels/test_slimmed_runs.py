@@ -13,6 +13,8 @@ from tests.support import runs, slim, tiny
 
 pytestmark = tiny.STOCK_WARNINGS
 
+FAST = ('stylegan2', 'cyclegan', 'dcgan', 'srgan')
+
 MASKS = dict(
     type='mmgancomp.SparsityHook',
     networks=dict(
@@ -27,7 +29,11 @@ def largest(family: families.Family, network: nn.Module) -> int:
         for w in family.convolutions(network))
 
 
-@pytest.mark.parametrize('family', tiny.FAMILIES)
+@pytest.mark.parametrize('family', [
+    pytest.param(
+        family, marks=() if family in FAST else pytest.mark.slow)
+    for family in tiny.FAMILIES
+])
 def test_slimmed_networks_train_masked_and_resume(family, tmp_path):
     def config(folder):
         return slim.config(

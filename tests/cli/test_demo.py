@@ -236,6 +236,7 @@ def test_second_run_shows_the_same_and_does_nothing_again(
     assert 'digits-FID' in shown and 'met' in shown
 
 
+@pytest.mark.slow
 def test_what_changed_is_said_and_made_again(copy, capsys):
     (copy / 'agp-90' / 'iter_6.pth').write_bytes(b'half')
     before = times(copy)

@@ -200,10 +200,8 @@ def same_batch(family, folder):
                 sampler=dict(shuffle=False))
 
 
-@pytest.mark.parametrize('family', [
-    'dcgan', pytest.param('biggan', marks=pytest.mark.slow),
-    pytest.param('cyclegan', marks=pytest.mark.slow)
-])
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['dcgan', 'biggan', 'cyclegan'])
 def test_one_run_and_two_end_with_the_same_weights(family, tmp_path):
     teacher = teaching.teacher_of(family, tmp_path)
 

@@ -17,6 +17,7 @@ def run(*options):
     return features_command.run(parser.parse_args(options))
 
 
+@pytest.mark.slow
 def test_trains_once_and_prints_accuracy_time_and_file(tmp_path, capsys):
     file = tmp_path / 'net.safetensors'
     assert run('--out', str(file)) == 0

@@ -12,12 +12,6 @@ from tests.support.cells import Case, covering, levels, product
 ARRAY = covering()
 ALONE = [case for case in ARRAY if case.condition != 'two processes']
 TOGETHER = [case for case in ARRAY if case.condition == 'two processes']
-# Whatever the array picks: masks that move, in each family.
-TOGETHER += [
-    Case(family, 'AGP', 'magnitude', 'uniform', 'element', 'two processes')
-    for family in tiny.FAMILIES if not any(
-        case.family == family and case.schedule == 'AGP' for case in TOGETHER)
-]
 
 
 def test_the_array_covers_every_pair_that_is_legal():

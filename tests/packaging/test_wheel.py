@@ -126,16 +126,16 @@ def test_editable_install_is_found(editable, checkout, package, tmp_path):
 
 def test_mim_starts_our_training_script(editable, checkout, tmp_path):
     """``mim train mmgancomp CONFIG`` by name finds config and script."""
-    (checkout / 'configs' / 'probe.py').write_text('')
+    (checkout / 'configs' / 'config_of_this_test.py').write_text('')
     (checkout / 'tools' / 'train.py').write_text(
         'import sys; print("started with", sys.argv[1:])')
     script = ('from mim.commands.train import train; print(train('
-              'package="mmgancomp", config="probe.py", gpus=0))')
+              'package="mmgancomp", config="config_of_this_test.py", gpus=0))')
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', script], cwd=tmp_path,
         check=True, capture_output=True, text=True,
         env={**os.environ, 'PYTHONPATH': str(editable)})
-    config = str(checkout / 'configs' / 'probe.py')
+    config = str(checkout / 'configs' / 'config_of_this_test.py')
     assert f'started with [{config!r}, ' in done.stdout
     assert '(True,' in done.stdout
 

@@ -73,6 +73,7 @@ def test_is_listed_with_its_distribution_and_claims_its_model(installed):
         maskable=['0.weight', '1.weight'])
 
 
+@pytest.mark.slow
 def test_can_be_blocked(installed):
     program = '''
 from mmgancomp import families, plugins
@@ -139,6 +140,7 @@ def test_its_model_trains_with_masks_like_any_other(installed, tmp_path):
         "{'painter': 78, 'critic': 112} {'painter': 6, 'critic': 6}")
 
 
+@pytest.mark.slow
 def test_the_command_lists_it(installed):
     done = run(
         'import sys; from mmgancomp.cli.main import main; '

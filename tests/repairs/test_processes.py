@@ -12,6 +12,7 @@ WRAPPERS = {
 OTHERS = ('stylegan2', 'biggan', 'sagan', 'sngan_proj', 'dcgan')
 
 
+@pytest.mark.slow
 def test_without_the_repair_ranks_train_apart(run_ranks):
     seen = run_ranks(
         *(f'train:{family}:stock:1' for family in TRANSLATION),
@@ -38,6 +39,7 @@ def test_ranks_stay_identical(mended, family, wrapper, accumulate):
     assert seen['wrapper'] == WRAPPERS[wrapper]
 
 
+@pytest.mark.slow
 def test_repairs_that_arrive_after_wrapping(run_ranks):
     seen = run_ranks('late:pix2pix')
     different, parameters = seen['late:pix2pix']['different']

@@ -98,7 +98,8 @@ def test_there_is_one_state_per_run_and_it_is_found_again(tmp_path):
 
 
 @pytest.mark.parametrize('family', ['sngan_proj', 'pix2pix'])
-@pytest.mark.parametrize('point', [3, 5])
+@pytest.mark.parametrize(
+    'point', [3, pytest.param(5, marks=pytest.mark.slow)])
 def test_resume_between_two_updates_is_exact(family, point, tmp_path):
     """Half-accumulated gradients and the phase of accumulation return."""
     model = tiny.model(family)

@@ -314,7 +314,7 @@ def test_a_shuffled_ticket_keeps_the_counts_of_each_layer(two_rounds,
     ticket = two_rounds / 'round_02' / 'ticket.safetensors'
     masks = read_ticket(ticket, 'generator').masks
     draws = []
-    for draw in (0, 0, 1):
+    for draw in (0, 1):
         runner = runs.train(tiny.config(
             'biggan', tmp_path / f'run{len(draws)}', iterations=1,
             default_hooks=dict(sparsity=fixed(
@@ -325,7 +325,7 @@ def test_a_shuffled_ticket_keeps_the_counts_of_each_layer(two_rounds,
             assert int(masked.masks[name].sum()) == int(mask.sum())
     same = [all(torch.equal(d[n], draws[0][n]) for n in masks)
             for d in (*draws[1:], masks)]
-    assert same == [True, False, False]
+    assert same == [False, False]
 
 
 def test_a_ticket_brings_its_values(two_rounds, tmp_path):

@@ -33,7 +33,10 @@ def test_one_shot_to_the_density_of_a_round(rounds, kept):
     assert n - removed_count(n, 0.8**rounds) == kept
 
 
-@pytest.mark.parametrize('family', ['sngan_proj', 'cyclegan', 'pix2pix'])
+@pytest.mark.parametrize('family', [
+    pytest.param('sngan_proj', marks=pytest.mark.slow), 'cyclegan',
+    pytest.param('pix2pix', marks=pytest.mark.slow)
+])
 def test_density_one_trains_as_if_nothing_were_there(family, tmp_path):
     everything = dict(type='mmgancomp.SparsityHook', networks=dict.fromkeys(
         ('generator', 'discriminator'), dict(density=1.)))
