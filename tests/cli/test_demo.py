@@ -355,7 +355,8 @@ class UntilStep(Screen):
 
 @pytest.mark.parametrize('step,row', [
     pytest.param(2, 'dense', marks=pytest.mark.slow),
-    (4, 'oneshot-finetuned-90'),
+    pytest.param(4, 'oneshot-finetuned-90', marks=pytest.mark.slow),
+    # Begins with weights and a plan of another row.
     (9, 'half-channels-output-l1'),
     pytest.param(10, 'half-width-distilled', marks=pytest.mark.slow)
 ])
