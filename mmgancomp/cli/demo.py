@@ -18,9 +18,9 @@ __all__ = ['DESCRIPTION', 'add_arguments', 'run']
 DESCRIPTION = (
     "Train MMagic's SNGAN-projection, small, on the handwritten digits of "
     'scikit-learn; remove 90 %% of the weights of its generator in five '
-    'ways, and half of its channels; show what was lost and gained. Less '
-    'than ten minutes on two CPU cores, nothing is downloaded. What was '
-    'finished before is not done again.')
+    'ways, and half of its channels in three; show what was lost and '
+    'gained. About ten minutes on two CPU cores, nothing is downloaded. What '
+    'was finished before is not done again.')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

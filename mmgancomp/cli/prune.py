@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmgancomp.cli.common import (
     add_config_options,
@@ -17,14 +17,7 @@ from mmgancomp.cli.common import (
 )
 from mmgancomp.errors import ConfigError, closest
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from mmgancomp.channels.groups import Groups, Kept
-    from mmgancomp.cli.prune_model import Trained
-    from mmgancomp.families import Network
-
-TARGETS = ('macs', 'params', 'width', 'empty')
+_TARGETS = ('macs', 'params', 'width', 'empty')
 _CRITERIA = ('readers', 'magnitude', 'random')
 _ALLOCATIONS = ('uniform', 'global')
 
@@ -97,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _target(word: str) -> tuple[str, float]:
     what, _, number = word.partition('=')
-    if what not in TARGETS:
-        raise ConfigError.at('--target', word, closest(what, TARGETS))
+    if what not in _TARGETS:
+        raise ConfigError.at('--target', word, closest(what, _TARGETS))
     if what == 'empty':
         if number:
             raise ConfigError.at('--target', word, 'empty takes no number')
@@ -121,86 +114,11 @@ def _target(word: str) -> tuple[str, float]:
 
 def _prune(args: argparse.Namespace, what: str,
            share: float) -> dict[str, Any]:
-    config = load_config(args.config, args.cfg_options)
-    from mmgancomp.channels.pruned import prune_networks, state_dict, write
-    from mmgancomp.cli.prune_model import Trained
-    trained = Trained.load(config, args.checkpoint, args.networks)
-
-    def decide(role: str, networks: list[Network], groups: Groups) -> Kept:
-        if what == 'empty':
-            return _emptied(trained, networks, groups)
-        return _ranked(args, what, share, trained, role, networks, groups)
-
-    pruned = prune_networks(trained.family, trained.chosen, decide)
-    weights = state_dict(pruned, trained.weights, trained.paths)
-    plan, slim = write(
-        Path(args.out), pruned.plan, weights,
-        dict(config=args.config, checkpoint=str(args.checkpoint),
-             target=args.target))
-    return trained.document(pruned, args.config, plan, slim)
-
-
-def _emptied(trained: Trained, networks: list[Network],
-             groups: Groups) -> Kept:
-    """What has weights in any of the networks that share the plan."""
-    from mmgancomp.channels import empty_channels
-    from mmgancomp.channels.groups import removed
-    from mmgancomp.channels.pruned import ranked
-    gone: list[dict[str, list[int]]] = []
-    for network in networks:
-        masks = trained.masks(network.name)
-        gone.append(
-            removed(groups, empty_channels(ranked(network), groups, masks)))
-    plan = {}
-    for name, group in groups.items():
-        dead = set.intersection(*(set(g.get(name, ())) for g in gone))
-        if dead:
-            plan[name] = [c for c in range(group.width) if c not in dead]
-    if not plan:
-        raise ConfigError.at(
-            '--target', 'empty', f'{networks[0].name} has no filter that is '
-            'zero: masks of granularity "filter" empty them')
-    return plan
-
-
-def _ranked(args: argparse.Namespace, what: str, share: float,
-            trained: Trained, role: str, networks: list[Network],
-            groups: Groups) -> Kept:
-    from mmgancomp.channels import ranking
-    from mmgancomp.channels.pruned import ranked
-    modules = [ranked(network) for network in networks]
-    scores = ranking.scores_of(modules, groups, args.criterion, args.seed)
-    if what == 'width':
-        sizes = trained.divided(role, round(1 / share))
-        return ranking.best(scores, sizes)
-
-    def plan_of(fraction: float) -> Kept:
-        return ranking.best(
-            scores,
-            ranking.sizes_for(groups, scores, fraction, args.allocation,
-                              args.multiple))
-
-    module = modules[0]
-    if what == 'params':
-        from mmgancomp.channels.costs import params_after
-        whole = sum(weight.numel() for weight in module.parameters())
-        return ranking.reach(
-            plan_of, lambda plan: params_after(module, groups, plan) / whole,
-            share, '--target', args.target)
-    return ranking.reach_measured(plan_of,
-                                  *_macs(trained, module, groups), share,
-                                  '--target', args.target)
-
-
-def _macs(trained: Trained, module: nn.Module, groups: Groups):
-    """Plan → share of the MACs that stays: an estimate, and the count."""
-    from mmgancomp.channels.costs import macs_after
-    from mmgancomp.channels.slicing import copy_of, cut
-    total, shares = trained.macs(module)
-
-    def count(plan: Kept) -> float:
-        small = copy_of(module)
-        cut(small, groups, plan)
-        return trained.macs(small)[0] / total
-
-    return lambda plan: macs_after(module, groups, plan, shares) / total, count
+    from mmgancomp.export.pruning import Aim, prune_checkpoint
+    aim = Aim(what, share, args.criterion, args.allocation, args.multiple,
+              args.seed)
+    done = prune_checkpoint(
+        load_config(args.config, args.cfg_options), args.checkpoint,
+        args.networks, aim, Path(args.out), args.config)
+    return done.trained.document(done.pruned, args.config, done.plan,
+                                 done.slim)

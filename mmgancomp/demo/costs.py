@@ -16,10 +16,13 @@ from mmgancomp.evaluation.profile_latency import (
 )
 from mmgancomp.evaluation.profile_model import Subject
 
-__all__ = ['BATCH', 'costs']
+__all__ = ['BATCH', 'BIG_BATCH', 'costs', 'faster']
 
 BATCH = 8
 """Images per timed forward."""
+
+BIG_BATCH = 64
+"""Images per forward where what a call costs by itself hardly counts."""
 
 _THREADS = 1
 
@@ -48,15 +51,29 @@ def costs(subjects: Mapping[str, Subject],
                 rounds=0))
         for name, subject in subjects.items()
     }
+    for name, values in _timed(subjects, BATCH).items():
+        found[name]['latency_ms'] = dict(
+            batch=BATCH, threads=_THREADS, **spread(values))
+    return found
+
+
+def faster(slim: Subject, dense: Subject) -> float:
+    """How many times faster one network is than another.
+
+    Both are timed in turn, at :data:`BIG_BATCH`, and the fastest forward of
+    each counts: whatever else the machine does only makes one slower.
+    """
+    taken = _timed(dict(slim=slim, dense=dense), BIG_BATCH)
+    return min(taken['dense']) / min(taken['slim'])
+
+
+def _timed(subjects: Mapping[str, Subject],
+           batch: int) -> dict[str, list[float]]:
     with contextlib.ExitStack() as stack:
-        used = stack.enter_context(threads_set(_THREADS))
+        stack.enter_context(threads_set(_THREADS))
         for subject in subjects.values():
             stack.enter_context(inference(subject.module))
-        taken = interleaved({
-            name: forward(subject.module, subject.call, BATCH)
+        return interleaved({
+            name: forward(subject.module, subject.call, batch)
             for name, subject in subjects.items()
         })
-    for name, values in taken.items():
-        found[name]['latency_ms'] = dict(
-            batch=BATCH, threads=used, **spread(values))
-    return found

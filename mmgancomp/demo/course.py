@@ -57,6 +57,11 @@ class Demo:
             **overrides.get(row, {})
         })
 
+    def model_config(self, row: Row, checkpoint: Path) -> Config:
+        """The config that builds a row's model, for its weights."""
+        from .cutting import with_plan
+        return with_plan(self.config(row.config), checkpoint)
+
     @functools.cached_property
     def ledger(self) -> Ledger:
         """Where finished rows are noted."""
@@ -176,18 +181,31 @@ class Demo:
     def _make(self, row: Row, folder: Path,
               done: Mapping[str, Mapping[str, Any]],
               screen: Screen) -> Path:
-        from .pruning import prune_at_once
+        from .cutting import with_plan
         from .running import point_at, quiet, train
+        if not row.train:
+            dense = self.folder / done[DENSE.name]['checkpoint']
+            with screen.busy('pruning'), quiet(self.log):
+                return self._prune(row, folder, dense)
         config = self.config(row.config)
         if row is not DENSE:
-            dense = self.folder / done[DENSE.name]['checkpoint']
-            point_at(config, self.config(DENSE.config), dense)
-        if row.train:
-            with screen.bar() as tick, quiet(self.log):
-                return train(config, folder, tick)
+            dense, start = (self.folder / done[name]['checkpoint']
+                            for name in (DENSE.name, row.start))
+            point_at(config, self.config(DENSE.config), dense, start)
+            with_plan(config, start)
+        with screen.bar() as tick, quiet(self.log):
+            return train(config, folder, tick)
+
+    def _prune(self, row: Row, folder: Path, dense: Path) -> Path:
+        """Make a row out of the dense model, without any training."""
+        from .cutting import cut_at_once
+        from .pruning import prune_at_once
+        stock = self.config(DENSE.config)
+        if row.width is not None:
+            return cut_at_once(stock, dense, row.width, folder,
+                               self.shown_config(DENSE))
         checkpoint = folder / f'{row.name}.pth'
-        with screen.busy('pruning'), quiet(self.log):
-            prune_at_once(config, self.config(row.recipe), dense, checkpoint)
+        prune_at_once(stock, self.config(row.recipe), dense, checkpoint)
         return checkpoint
 
     def _score(self, row: Row, folder: Path,
@@ -195,7 +213,8 @@ class Demo:
         from .running import quiet, score
         with quiet(self.log):
             return score(
-                self.config(row.config), folder / 'test', checkpoint)
+                self.model_config(row, checkpoint), folder / 'test',
+                checkpoint)
 
     def shown_config(self, row: Row) -> str:
         """A row's config as the user can name it."""

@@ -81,7 +81,7 @@ def draw(path: Path, rows: Mapping[str, np.ndarray],
     from matplotlib.figure import Figure
     strips = [_strip(images) for images in rows.values()]
     height, width = strips[0].shape
-    left, top, between = 2.75, 0.5, 0.16
+    left, top, between = 2.95, 0.5, 0.16
     inch = 100  # pixels
     tall, wide = height / inch, width / inch
     figure = Figure(

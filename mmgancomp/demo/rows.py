@@ -13,7 +13,9 @@ from mmgancomp.errors import ConfigError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-__all__ = ['DENSE', 'NETWORK', 'ROWS', 'Row', 'read_config', 'shown_config']
+__all__ = [
+    'DENSE', 'NETWORK', 'ROWS', 'SLIM', 'Row', 'read_config', 'shown_config'
+]
 
 NETWORK = 'generator'
 """The network that is compressed."""
@@ -32,6 +34,10 @@ class Row:
         seconds: About how long it takes on two idle cores.
         train: Whether the config is trained to get it.
         recipe: The config that says how it is pruned, or None: not at all.
+        width: Share of the dense model's widths that was cut out of it to
+            have this one, or None: nothing was.
+        start: The row whose weights the training begins with, if it does
+            not begin with random ones.
     """
 
     name: str
@@ -40,6 +46,8 @@ class Row:
     seconds: int
     train: bool = True
     recipe: str | None = None
+    width: float | None = None
+    start: str = 'dense'
 
 
 def _trained(name: str, title: str, seconds: int) -> Row:
@@ -58,6 +66,13 @@ _FINETUNED = _pruned(
     'oneshot-finetuned-90', 'Remove the smallest 90 % of weights at once, '
     'then train on', 50)
 
+SLIM = replace(
+    _trained('half-channels-output-l1',
+             'The same, then train on, each image tied to the dense model\'s',
+             60),
+    width=.5,
+    start='half-channels')
+
 ROWS = (
     DENSE,
     Row('oneshot-90',
@@ -72,8 +87,16 @@ ROWS = (
             'The same, each image tied to the dense model\'s', 55),
     _pruned('self-supervised-90',
             'The same, its scores tied to the dense model\'s', 65),
+    Row('half-channels',
+        'Cut half of the channels out, and stop there',
+        SLIM.config,
+        4,
+        train=False,
+        width=SLIM.width),
+    SLIM,
     _trained('half-width-distilled',
-             'Train half of the channels, the dense model as teacher', 75),
+             'Train half of the channels from nothing, with that teacher',
+             75),
 )
 """All rows, in the order in which they are made; each needs the first."""
 

@@ -55,17 +55,19 @@ class _Listener(Hook):
         self.metrics = {k: float(v) for k, v in (metrics or {}).items()}
 
 
-def point_at(config: Config, dense: Config, checkpoint: Path) -> None:
-    """Put this demo's dense model where a config names one.
+def point_at(config: Config, dense: Config, checkpoint: Path,
+             start: Path) -> None:
+    """Put this demo's models where a config names one.
 
     Args:
-        config: The config; it may start from those weights, have them for a
-            teacher, or both.
+        config: The config; it may start from weights, have the dense model
+            for a teacher, or both.
         dense: Config of the dense model.
         checkpoint: Its weights.
+        start: The weights to start from.
     """
     if config.get('load_from'):
-        config.load_from = str(checkpoint)
+        config.load_from = str(start)
     teaching = config.default_hooks.get('distillation')
     if teaching:
         teaching.teacher.checkpoint = str(checkpoint)

@@ -18,7 +18,7 @@ from mmgancomp.runtime.record import (
 )
 
 from .checks import FID, checks
-from .rows import DENSE, NETWORK, ROWS
+from .rows import DENSE, NETWORK, ROWS, SLIM
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -85,24 +85,31 @@ def _record(demo: Demo, done: Mapping[str, Mapping[str, Any]],
             accuracy: float, screen: Screen) -> dict[str, Any]:
     from mmgancomp.evaluation.profile_model import subjects
 
-    from .costs import costs
+    from .costs import costs, faster
+    from .cutting import sizes_are_exact
     from .pruning import counts_are_exact, maskable
     from .running import quiet
-    files = {name: demo.folder / row['checkpoint']
-             for name, row in done.items()}
+    files = _files(demo, done)
     with screen.busy('counting and timing'), quiet(demo.log):
         recipes = {row.name: demo.config(row.recipe)
                    for row in ROWS if row.recipe}
         masked = maskable(next(iter(recipes.values())))
-        networks = costs(
-            {
-                row.name: subjects(
-                    demo.config(row.config), files[row.name], [NETWORK])[0]
-                for row in ROWS
-            }, masked)
+        profiled = {
+            row.name: subjects(
+                demo.model_config(row, files[row.name]), files[row.name],
+                [NETWORK])[0]
+            for row in ROWS
+        }
+        networks = costs(profiled, masked)
+        gain = faster(profiled[SLIM.name], profiled[DENSE.name])
         counts = {
             name: counts_are_exact(recipe, files[name], masked)
             for name, recipe in recipes.items()
+        }
+        sizes = {
+            row.name: sizes_are_exact(
+                demo.config(DENSE.config), row.width, files[row.name])
+            for row in ROWS if row.width is not None
         }
     models = [
         _model(demo, row, done[row.name], networks[row.name]) for row in ROWS
@@ -121,7 +128,19 @@ def _record(demo: Demo, done: Mapping[str, Mapping[str, Any]],
             wall_s=round(sum(row['seconds'] for row in done.values()), 3)),
         models=models,
         images={GRID: _CAPTION},
-        checks=[check.as_dict() for check in checks(accuracy, fids, counts)])
+        checks=[
+            check.as_dict()
+            for check in checks(accuracy, fids, counts, sizes, gain)
+        ])
+
+
+def _files(demo: Demo,
+           done: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
+    """Row → its checkpoint."""
+    return {
+        name: demo.folder / row['checkpoint']
+        for name, row in done.items()
+    }
 
 
 def _device() -> str:
@@ -163,11 +182,12 @@ def _model(demo: Demo, row: Any, results: Mapping[str, Any],
 def _draw(demo: Demo, done: Mapping[str, Mapping[str, Any]]) -> None:
     from .grid import draw, generated, real
     from .running import quiet
+    files = _files(demo, done)
     with quiet(demo.log):
         made = {
             row.name: generated(
-                demo.config(row.config),
-                demo.folder / done[row.name]['checkpoint']) for row in ROWS
+                demo.model_config(row, files[row.name]), files[row.name])
+            for row in ROWS
         }
     size = made[DENSE.name].shape[-1]
     floor = done[DENSE.name]['metrics'][_FLOOR]

@@ -18,6 +18,7 @@ from rich.prompt import Prompt
 from mmgancomp.cli import demo as command
 from mmgancomp.cli.main import main
 from mmgancomp.demo import grid
+from mmgancomp.demo import rows as demo_rows
 from mmgancomp.demo.checks import FID, checks
 from mmgancomp.demo.course import Demo
 from mmgancomp.demo.screen import Screen
@@ -33,10 +34,14 @@ pytestmark = [
 ]
 
 ROWS = ('dense', 'oneshot-90', 'oneshot-finetuned-90', 'agp-90',
-        'agp-output-l1-90', 'self-supervised-90', 'half-width-distilled')
-TRAINED = tuple(row for row in ROWS if row != 'oneshot-90')
+        'agp-output-l1-90', 'self-supervised-90', 'half-channels',
+        'half-channels-output-l1', 'half-width-distilled')
+TRAINED = tuple(
+    row for row in ROWS if row not in ('oneshot-90', 'half-channels'))
 GRADUAL = ROWS[3:6]
-TAUGHT = ROWS[4:]
+HALVED = ROWS[6:]
+CUT = HALVED[:2]
+TAUGHT = (*ROWS[4:6], *HALVED[1:])
 
 
 ROOT = Path(__file__).parents[2]
@@ -103,11 +108,11 @@ def test_record_has_every_row_and_exact_counts(finished):
         'dense': 6600,
         **dict.fromkeys(GRADUAL, 410 + 4 * 58 + 2 * 7 + 8),
         # 64×32 + 4 × 4×4×3×3 + 2 × 4×4 + 1×4×3×3
-        'half-width-distilled': 2692,
+        **dict.fromkeys(HALVED, 2692),
     }
     for model in record['models']:
         network, left = model['networks']['generator'], kept[model['name']]
-        all_ = 2692 if model['name'] == 'half-width-distilled' else 6600
+        all_ = 2692 if model['name'] in HALVED else 6600
         assert (network['maskable'], network['kept']) == (all_, left)
         assert network['nonzero'] == network['params'] - all_ + left
         assert FID in model['metrics']
@@ -115,16 +120,19 @@ def test_record_has_every_row_and_exact_counts(finished):
             model['name'] == 'dense')
         assert model['latency_ms']['median'] > 0
         assert (finished[0] / model['checkpoint']).is_file()
-    dense, *pruned, half = record['models']
+    dense, pruned, halved = (record['models'][0], record['models'][1:6],
+                             record['models'][6:])
     assert all(model['bytes'] == dense['bytes'] for model in pruned)
     assert all(model['bytes_packed'] < dense['bytes'] for model in pruned)
-    assert half['bytes'] < dense['bytes']
+    assert halved[0]['bytes'] < dense['bytes']
+    assert len({model['bytes'] for model in halved}) == 1
     macs = [model['networks']['generator']['macs']['executed']
             for model in record['models']]
-    assert macs[:-1] == [macs[0]] * 6 and macs[-1] < macs[0] / 3
+    assert macs[:6] == [macs[0]] * 6
+    assert macs[6:] == [macs[6]] * 3 and macs[6] < macs[0] / 3
     counted = [check for check in record['checks']
-               if 'non-zero' in check['what']]
-    assert len(counted) == 5 and all(check['met'] for check in counted)
+               if check['wanted'].startswith('= ')]
+    assert len(counted) == 7 and all(check['met'] for check in counted)
 
 
 def test_one_shot_is_the_dense_model_and_zeros(finished):
@@ -143,6 +151,58 @@ def test_one_shot_is_the_dense_model_and_zeros(finished):
                for copy_ in ('generator', 'generator_ema.module')}
     assert all(torch.equal(once[key], dense[key])
                for key in dense if key not in covered)
+
+
+def test_half_channels_is_what_the_prune_command_cuts(finished, tmp_path,
+                                                      monkeypatch, capsys):
+    folder = finished[0]
+    config = command_demo(folder).config('sngan-proj_digits-16x16.py')
+    (tmp_path / 'dense.py').write_text(config.pretty_text)
+    checkpoint, = (folder / 'dense').glob('*.pth')
+    assert main([
+        'prune', str(tmp_path / 'dense.py'), str(checkpoint), '--target',
+        'width=0.5', '--out', str(tmp_path)
+    ]) == 0
+    cut = folder / 'half-channels'
+    plan = json.loads((cut / 'plan.json').read_text())
+    assert plan == json.loads((tmp_path / 'plan.json').read_text())
+    groups = plan['networks']['generator']
+    assert {len(kept) for kept in groups.values()} == {4}
+    slim = state_of(folder, 'half-channels')
+    assert runs.differences(
+        slim, runs.load(tmp_path / 'slim.pth')['state_dict']) == []
+    # Both copies, with the dense model's numbers; its judge is whole.
+    dense = state_of(folder, 'dense')
+    first = 'to_rgb.conv.weight'
+    for copy_ in ('generator', 'generator_ema.module'):
+        whole, left = (state[f'{copy_}.{first}'] for state in (dense, slim))
+        assert left.numel() == whole.numel() // 2
+        assert set(left.ravel().tolist()) <= set(whole.ravel().tolist())
+    judge = [key for key in dense if key.startswith('discriminator.')]
+    assert all(torch.equal(slim[key], dense[key]) for key in judge)
+
+
+def test_what_trains_on_begins_with_the_cut_model(finished, monkeypatch):
+    """The plan is that of the weights, whatever the demo's folder is."""
+    folder, begun = finished[0], []
+
+    def stop(config, place, tick):
+        begun.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mmgancomp.demo.running.train', stop)
+    demo = command_demo(folder)
+    done = {name: entry.results for name, entry in demo.status().items()}
+    row, = (row for row in demo_rows.ROWS if row.name == CUT[1])
+    with pytest.raises(KeyboardInterrupt):
+        demo._make(row, folder / row.name, done, Screen(Console()))
+    cut = folder / 'half-channels'
+    assert begun[0].load_from == str(cut / 'slim.pth')
+    assert begun[0].model.generator.plan == json.loads(
+        (cut / 'plan.json').read_text())
+    end = runs.load(next((folder / CUT[1]).glob('*.pth')))
+    assert end['mmgancomp']['channels']['plan'] == begun[
+        0].model.generator.plan
 
 
 def test_fine_tuning_begins_with_the_masks_of_one_shot(finished):
@@ -167,7 +227,9 @@ def test_the_dense_model_teaches(finished, row):
 def test_screen_says_steps_results_and_that_zeros_give_no_speed(finished):
     folder, done = finished
     shown = done.stdout
-    assert re.findall('Step ([0-9]) of 9', shown) == list('123456789')
+    assert re.findall('Step ([0-9]+) of 11', shown) == [
+        str(position) for position in range(1, 12)
+    ]
     assert f'iteration {tiny_demo.ITERATIONS} of' in shown
     assert 'What zeros do not give: speed.' in shown
     for row in ROWS:
@@ -294,8 +356,10 @@ class UntilStep(Screen):
 
 @pytest.mark.parametrize('step,row', [
     pytest.param(2, 'dense', marks=pytest.mark.slow),
-    (4, 'oneshot-finetuned-90'),
-    pytest.param(8, 'half-width-distilled', marks=pytest.mark.slow)
+    pytest.param(4, 'oneshot-finetuned-90', marks=pytest.mark.slow),
+    # Begins with weights and a plan of another row.
+    (9, 'half-channels-output-l1'),
+    pytest.param(10, 'half-width-distilled', marks=pytest.mark.slow)
 ])
 def test_killed_demo_goes_on_and_ends_the_same(finished, tmp_path, step, row,
                                                capsys):
@@ -371,23 +435,34 @@ def test_on_a_terminal_it_asks(copy, answer, monkeypatch):
 
 
 def test_checks_have_both_sides():
-    good = dict(zip(ROWS, (1., 100., 10., 5., 1., 5., 1.)))
-    counts = {'agp-90': (True, 660, 660)}
-    assert all(check.met for check in checks(.99, good, counts))
-    bad = [
-        (.96, good, counts),
-        (.99, {**good, 'dense': 2.5, 'oneshot-90': 300.}, counts),
-        (.99, {**good, 'oneshot-90': 9., 'agp-90': 1.,
-               'oneshot-finetuned-90': 1., 'agp-output-l1-90': .5}, counts),
-        (.99, {**good, 'oneshot-finetuned-90': 34.}, counts),
-        (.99, {**good, 'agp-90': 21.}, counts),
-        (.99, {**good, 'agp-output-l1-90': 4.}, counts),
-        (.99, good, {'agp-90': (False, 660, 661)}),
+    fids = dict(zip(ROWS, (1., 100., 10., 5., 1., 5., 50., 1., 1.)))
+    good = dict(
+        accuracy=.99,
+        fids=fids,
+        counts={'agp-90': (True, 660, 660)},
+        sizes={'half-channels': (True, 330, 330)},
+        faster=2.)
+    assert all(check.met for check in checks(**good))
+    other = [
+        dict(accuracy=.96),
+        dict(fids={'dense': 2.5, 'oneshot-90': 300.}),
+        dict(fids={'oneshot-90': 9., 'agp-90': 1.,
+                   'oneshot-finetuned-90': 1., 'agp-output-l1-90': .5}),
+        dict(fids={'oneshot-finetuned-90': 34.}),
+        dict(fids={'agp-90': 21.}),
+        dict(fids={'agp-output-l1-90': 4.}),
+        dict(fids={'half-channels-output-l1': 2.1}),
+        dict(fids={'half-channels': 4.9}),
+        dict(faster=1.4),
+        dict(counts={'agp-90': (False, 660, 661)}),
+        dict(sizes={'half-channels': (False, 330, 660)}),
     ]
-    for position, given in enumerate(bad):
-        missed = [c.met for c in checks(*given)].index(False)
-        assert missed == position
-        assert sum(not c.met for c in checks(*given)) == 1
+    for position, changed in enumerate(other):
+        given = {**good, **changed,
+                 'fids': {**fids, **changed.get('fids', {})}}
+        found = [check.met for check in checks(**given)]
+        assert found.index(False) == position and found.count(False) == 1
+    assert len(other) == len(found)
 
 
 @pytest.mark.parametrize('word', ['-1', '1.5', str(2**32)])
@@ -403,7 +478,7 @@ def test_full_demo_meets_all_checks(tmp_path, seed, capsys):
     code = main(['demo', '--out', str(tmp_path), '--seed', str(seed)])
     shown = capsys.readouterr().out
     assert code == 0, shown
-    assert shown.count('\nmet ') == 11 and 'MISSED' not in shown
+    assert shown.count('\nmet ') == 16 and 'MISSED' not in shown
     record = read_record(tmp_path)
     fids = {m['name']: m['metrics'][FID] for m in record['models']}
     assert fids['dense'] <= 2
@@ -412,5 +487,7 @@ def test_full_demo_meets_all_checks(tmp_path, seed, capsys):
     assert fids['agp-90'] <= fids['oneshot-90'] / 5
     packed = [m['bytes_packed'] for m in record['models']]
     assert fids['agp-90'] >= 1.3 * fids['agp-output-l1-90']
-    assert max(packed[1:-1]) < .3 * packed[0]
-    assert .2 < packed[-1] / packed[0] < .5
+    assert max(packed[1:6]) < .3 * packed[0]
+    assert all(.2 < size / packed[0] < .5 for size in packed[6:])
+    assert fids['half-channels-output-l1'] <= 2
+    assert fids['half-channels'] >= 5 * fids['half-channels-output-l1']

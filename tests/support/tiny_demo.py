@@ -38,9 +38,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     'all': _TINY,
     **dict.fromkeys(('dense', 'oneshot-finetuned-90'), _NARROW),
     **dict.fromkeys(_GRADUAL, {**_NARROW, _OFTEN: 1}),
-    'half-width-distilled': {
+    # The first two share a config, and so their settings.
+    **dict.fromkeys(('half-channels', 'half-width-distilled'), {
         'model.generator.network.base_channels': 8
-    },
+    }),
 }
 
 

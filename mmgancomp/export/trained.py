@@ -1,4 +1,4 @@
-"""The trained model that ``mmgancomp prune`` works on."""
+"""A trained model whose channels are to be removed."""
 
 from __future__ import annotations
 
