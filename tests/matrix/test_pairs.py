@@ -1,4 +1,7 @@
-"""Any two of {DGL, features, AGP, DropAndGrow, Slimmed} train and resume."""
+"""Any two of {DGL, features, AGP, DropAndGrow, Slimmed} train together.
+
+The run resumes, and what comes out is exported in each kind.
+"""
 
 import itertools
 
@@ -6,6 +9,7 @@ import pytest
 from mmengine.hooks import Hook
 
 from mmgancomp import families
+from mmgancomp.cli.main import main
 from mmgancomp.sparsity import MaskedNetwork
 from tests.support import lessons, runs, slim, teaching, tiny
 
@@ -18,6 +22,7 @@ PAIRS = [pair for pair in itertools.combinations(MECHANISMS, 2)
 FAMILIES = ('sngan_proj', 'biggan', 'stylegan2', 'dcgan', 'cyclegan',
             'pix2pix', 'srgan')
 ITERATIONS, POINT = 8, 4
+SUFFIX = dict(mmagic='.pth', onnx='.onnx', sparse='.safetensors')
 # Each mechanism once at least, where it takes the least time.
 FAST = {('dcgan', ('DGL', 'AGP')), ('dcgan', ('features', 'DropAndGrow')),
         ('dcgan', ('AGP', 'Slimmed'))}
@@ -73,7 +78,7 @@ class Sizes(Hook):
         marks=() if (family, pair) in FAST else pytest.mark.slow)
     for family in FAMILIES for pair in PAIRS
 ])
-def test_a_pair_trains_and_resumes(family, pair, tmp_path):
+def test_a_pair_trains_resumes_and_exports(family, pair, tmp_path):
     watch, sizes = runs.Watch(), Sizes()
     whole, broken = tmp_path / 'whole', tmp_path / 'broken'
     seen = [watch, sizes]
@@ -81,7 +86,8 @@ def test_a_pair_trains_and_resumes(family, pair, tmp_path):
     if {'DGL', 'features'} & set(pair):
         eye = teaching.Eye()
         seen.append(eye)
-    runs.train(config(family, pair, tmp_path, whole), *seen)
+    built = config(family, pair, tmp_path, whole)
+    runs.train(built, *seen)
     assert not watch.violations
     if eye:
         wanted = {'DGL': 'guide', 'features': 'inter'}
@@ -104,3 +110,9 @@ def test_a_pair_trains_and_resumes(family, pair, tmp_path):
     ends = [runs.training_state(runs.load(d / f'iter_{ITERATIONS}.pth'))
             for d in (whole, broken)]
     assert runs.differences(*ends) == []
+    for kind, suffix in SUFFIX.items():
+        # The command checks what it wrote against the network itself.
+        assert main(['export', built.filename,
+                     str(whole / f'iter_{ITERATIONS}.pth'), '--to', kind,
+                     '--out', str(tmp_path / f'g{suffix}')]) == 0
+    assert len(list(tmp_path.glob('g*.*'))) > len(SUFFIX)
