@@ -6,6 +6,7 @@ not changed in place.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 
 import torch.nn.functional as F
@@ -94,16 +95,16 @@ for _kernel in (3, 5, 7):
         f'sep_conv_{_size}_single', module=partial(_separable, _kernel, 1))
 
 
-class _Doubling(nn.Module):
+class _Doubling(nn.Module, ABC):
     """Doubles the resolution as often as it takes."""
 
     def __init__(self, channels: int, factor: int) -> None:
         super().__init__()
         self.times = factor.bit_length() - 1
 
+    @abstractmethod
     def double(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, 2 H, 2 W)."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, factor · H, factor · W)."""
