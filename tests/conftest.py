@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch is imported, and for the processes that tests start.
@@ -39,6 +41,28 @@ def _seeds():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _no_namesakes() -> Iterator[None]:
+    """Tell apart the runs of one process.
+
+    MMEngine names a run by the second it starts in, and shares logger,
+    message hub and visualizer between namesakes: on a fast machine, two runs
+    of one test would be one.
+    """
+    from mmengine.runner import Runner
+    numbers = itertools.count()
+    setup_env = Runner.setup_env
+
+    def numbered(runner: Runner, *args: object) -> None:
+        setup_env(runner, *args)
+        runner._timestamp += f'_{next(numbers)}'
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Runner, 'setup_env', numbered)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(autouse=True)
