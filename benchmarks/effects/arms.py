@@ -90,6 +90,8 @@ def _train(arm: Arm, seed: int, out: Path,
         own.mkdir(parents=True, exist_ok=True)
         config = own / 'config.py'
         _write(ROOT / arm.config, options, config)
+        print(f'  {arm.name}, seed {seed}: training, see '
+              f'{own / "output.log"}', flush=True)
         with (own / 'output.log').open('w') as log:
             code = subprocess.call(
                 [sys.executable, str(ROOT / 'tools/train.py'), str(config),
