@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families import Family, Network, NotOffered
 from mmgancomp.runtime.structure import noted
 from mmgancomp.runtime.times import resolve_time
@@ -97,11 +97,7 @@ class Fading:
         if not isinstance(options, Mapping):
             raise ConfigError.at(key, options,
                                  "write a dict, like dict(plan='plan.json')")
-        for name, value in options.items():
-            if name not in _DEFAULTS:
-                raise ConfigError.at(f'{key}.{name}', value,
-                                     'no such option; ' +
-                                     closest(name, _DEFAULTS))
+        check_options(key, options, _DEFAULTS)
         try:
             groups = family.channel_groups(networks[0].module)
         except NotOffered as error:

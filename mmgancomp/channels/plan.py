@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.files import write_whole
 from mmgancomp.runtime.structure import SCHEMA
 
@@ -125,10 +125,7 @@ class ChannelPlan:
                 key, document,
                 'write {"schema": 1, "networks": {"generator": {"divisor": '
                 '2}}}')
-        for name, value in document.items():
-            if name not in ('schema', 'networks'):
-                raise ConfigError.at(f'{key}.{name}', value, 'no such entry; '
-                                     + closest(name, ['schema', 'networks']))
+        check_options(key, document, ('schema', 'networks'))
         if document.get('schema') != SCHEMA:
             raise ConfigError.at(f'{key}.schema', document.get('schema'),
                                  f'this release reads {SCHEMA}')

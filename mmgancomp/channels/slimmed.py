@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from mmgancomp import families
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families.narrowing import network_class
 from mmgancomp.registry import MODELS, SCOPE
 from mmgancomp.runtime.structure import note
@@ -115,10 +115,8 @@ def check_names(kind: Any,
     parameters = inspect.signature(kind).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    for name, value in given.items():
-        if name not in parameters:
-            raise ConfigError.at(f'{key}.{name}', value,
-                                 'no such option; ' + closest(name, options))
+    strange = {k: v for k, v in given.items() if k not in parameters}
+    check_options(key, strange, options)
 
 
 def check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mmengine.hooks import Hook
 from mmengine.runner.base_loop import BaseLoop
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options
 from mmgancomp.registry import HOOKS
 
 from . import rng
@@ -197,9 +197,7 @@ class CompressionHook(Hook):
             ConfigError: There is another option, or none.
         """
         key = f'default_hooks.{self.key}'
-        for option, value in unknown.items():
-            raise ConfigError.at(f'{key}.{option}', value, 'no such option; ' +
-                                 closest(option, ['networks']))
+        check_options(key, unknown, ['networks'])
         if not isinstance(networks, dict) or not networks:
             raise ConfigError.at(f'{key}.networks', networks, remedy)
 
