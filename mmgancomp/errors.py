@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ['ConfigError', 'MMGanCompError', 'check_options', 'closest']
 
-_SHOWN = 12
+_SHOWN, _LONG = 12, 400
 
 
 class MMGanCompError(Exception):
@@ -32,7 +32,10 @@ class ConfigError(MMGanCompError, ValueError):
             value: The value found there.
             remedy: What would be right, as a sentence or half-sentence.
         """
-        return cls(f'{key} = {value!r}: {remedy}')
+        shown = repr(value)
+        if len(shown) > _LONG:
+            shown = f'{shown[:_LONG - 1]}…'
+        return cls(f'{key} = {shown}: {remedy}')
 
 
 def closest(name: str, known: Iterable[str]) -> str:

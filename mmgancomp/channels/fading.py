@@ -17,7 +17,7 @@ from . import ranking
 from .costs import params_after
 from .groups import Groups, Kept, check_kept, counts_of, removed
 from .kill import silence
-from .plan import ChannelPlan
+from .plan import ChannelPlan, content_key
 from .pruned import ranked
 
 __all__ = ['Fading', 'Target']
@@ -129,15 +129,13 @@ class Fading:
                 key, plan if isinstance(plan, str) else '…',
                 f'the {self.role} is narrowed already, and a plan counts '
                 "the channels of the stock network; give target='params=0.5'")
-        read = (
-            ChannelPlan.of(plan, key)
-            if isinstance(plan, Mapping) else ChannelPlan.read(plan, key))
+        read = ChannelPlan.given(plan, key)
         entry = read.networks.get(self.role)
         if entry is None or not entry.kept:
             raise ConfigError.at(
                 key, plan if isinstance(plan, str) else '…',
                 f'does not say which channels of the {self.role} stay')
-        check_kept(self.groups, entry.kept, key)
+        check_kept(self.groups, entry.kept, content_key(key, plan))
         return entry.kept
 
     def choose(self) -> Kept:

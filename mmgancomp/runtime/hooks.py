@@ -13,6 +13,7 @@ from mmgancomp.registry import HOOKS
 
 from . import rng
 from .context import RunContext
+from .damage import check_optimizers, damage_named
 from .entries import check_hooks
 from .state import RunState
 from .weights import check_some_fit
@@ -48,7 +49,8 @@ class RunStateHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         state = RunState.of(runner)
-        state.start()
+        with damage_named(state.source):
+            state.start()
         if state.resumed:
             _restore_before_first_batch(runner, state)
 
@@ -60,10 +62,11 @@ class RunStateHook(Hook):
         state = RunState.find(runner)
         if state is None:
             return
-        resume = runner._resume
         check_some_fit(state.context.model, checkpoint,
-                       'resume' if resume else 'load_from',
-                       resume or runner._load_from)
+                       'resume' if state.source else 'load_from',
+                       state.source or runner._load_from)
+        if state.source:
+            check_optimizers(checkpoint, state.context.wrappers)
         state.after_load(checkpoint)
 
     # Validation draws noise. Training must not depend on whether a
