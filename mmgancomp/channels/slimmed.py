@@ -16,7 +16,7 @@ from mmgancomp.registry import MODELS, SCOPE
 from mmgancomp.runtime.structure import note
 
 from .groups import Kept, check_kept
-from .plan import ChannelPlan, NetworkPlan, check_divisor
+from .plan import ChannelPlan, NetworkPlan, check_divisor, content_key
 from .slicing import cut
 
 __all__ = ['Slimmed', 'check_agreement', 'check_names', 'without_slimming']
@@ -65,7 +65,7 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
     if chosen.kept:
-        _cut(built, chosen.kept, f'{key}.plan')
+        _cut(built, chosen.kept, content_key(f'{key}.plan', plan))
     note(built, chosen.entry())
     return built
 
@@ -146,9 +146,7 @@ def _chosen(divisor: Any, plan: Any, part: str | None,
     if plan is None:
         return NetworkPlan(check_divisor(f'{key}.divisor', divisor))
     source = f'{key}.plan'
-    read = (
-        ChannelPlan.of(plan, source)
-        if isinstance(plan, Mapping) else ChannelPlan.read(plan, source))
+    read = ChannelPlan.given(plan, source)
     if part is None and len(read.networks) == 1:
         part, = read.networks
     if part not in read.networks:
