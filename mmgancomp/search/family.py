@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from mmgancomp.families import sagan
+from mmgancomp.errors import ConfigError
+from mmgancomp.families import ChannelGroup, GateSite, sagan
 from mmgancomp.families.base import Family, bare
 from mmgancomp.families.calls import FeaturePoint
 from mmgancomp.families.narrowing import narrow_options, network_class
@@ -15,11 +16,14 @@ from mmgancomp.families.plain import PlainGAN
 from mmgancomp.families.points import by_resolution, numbered
 from mmgancomp.plugins import hookimpl
 
-from .discriminator import SearchableDiscriminator
+from .discriminator import DerivedDiscriminator, SearchableDiscriminator
 from .networks import DerivedGenerator, SearchableGenerator
+from .wiring import wiring_of
 
 _GENERATORS = (DerivedGenerator, SearchableGenerator)
-_OURS = (*_GENERATORS, SearchableDiscriminator)
+_DISCRIMINATORS = (DerivedDiscriminator, SearchableDiscriminator)
+_OURS = (*_GENERATORS, *_DISCRIMINATORS)
+_DERIVED = (DerivedDiscriminator, DerivedGenerator)
 
 
 class _Searched(Family):
@@ -36,8 +40,41 @@ class _Searched(Family):
             raise self.not_offered('narrow', str(config.get('type')))
         return narrow_options(kind, config, divisor, 'base_channels')
 
+    def check(self, model: nn.Module, config: Mapping[str, Any]) -> None:
+        """See :meth:`Family.check`: both networks mean images of one size."""
+        generator = bare(model.generator)
+        entry: Any = (config.get('model') or {}).get('discriminator') or {}
+        while isinstance(entry.get('network'), Mapping):
+            entry = entry['network']
+        size = getattr(bare(model.discriminator), 'input_scale',
+                       entry.get('input_scale'))
+        if size is not None and size != generator.output_scale:
+            factor = 2**len(generator.cells)
+            raise ConfigError.at(
+                'model.generator.bottom_width', generator.bottom_width,
+                f'the generator makes {generator.output_scale} px, and the '
+                f'discriminator is for {size} (input_scale); '
+                + (f'write {size // factor}' if size % factor == 0 else
+                   f'{len(generator.cells)} cells make multiples of '
+                   f'{factor} px'))
+
+    def channel_groups(self,
+                       network: nn.Module) -> dict[str, ChannelGroup]:
+        """See :meth:`Family.channel_groups`: of what was found."""
+        if not isinstance(network, _DERIVED):
+            raise self.not_offered('channel_groups', type(network).__name__)
+        return wiring_of(network).groups()
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: what is not added to anything."""
+        if not isinstance(network, DerivedGenerator):
+            raise self.not_offered('gate_sites', type(network).__name__)
+        return wiring_of(network).sites()
+
     def image_size(self, network: nn.Module) -> int:
         """Image edge in pixels that a discriminator was built for."""
+        if isinstance(network, _DISCRIMINATORS):
+            return network.input_scale
         # MMagic's searches and retrainings use SAGAN's discriminator.
         return _SAGAN.image_size(network)
 
@@ -49,7 +86,7 @@ class _Searched(Family):
         if not isinstance(network, _OURS):
             return _SAGAN.feature_points(network)
         points = numbered(network.cells, 'cells')
-        if isinstance(network, SearchableDiscriminator):
+        if isinstance(network, _DISCRIMINATORS):
             size = network.input_scale
             return by_resolution(points, [size, size // 2, size // 4])
         last = f'block{len(points)}'

@@ -157,13 +157,24 @@ def by_name(spec: Any, key: str, role: str = 'generator') -> Genotype:
     """
     if isinstance(spec, Genotype):
         return spec
+    if spec is None:
+        raise ConfigError.at(
+            key, None, "name what a search has found: its 'genotype.json'"
+            + (f', or one of {", ".join(PUBLISHED)}'
+               if role == 'generator' else ''))
     if isinstance(spec, (str, Path)):
         if str(spec) in PUBLISHED:
+            if role != 'generator':
+                raise ConfigError.at(
+                    key, str(spec), 'is the architecture of a generator; '
+                    "name the genotype.json of a search with targets='both'")
             return PUBLISHED[str(spec)]
         document = read_document(spec, key)
         if role not in document:
-            raise ConfigError.at(key, str(spec),
-                                 f'holds no architecture of a {role}')
+            raise ConfigError.at(
+                key, str(spec), f'holds no architecture of a {role}'
+                + ("; only a search with targets='both' writes one"
+                   if role == 'discriminator' else ''))
         return Genotype.of(document[role], f'{key}: {role}')
     return Genotype.of(spec, key)
 
@@ -175,8 +186,12 @@ def kinds_agree(genotype: Genotype, kinds: Sequence[Mapping[str, int]],
     Raises:
         ConfigError: With the cell and what it should have.
     """
+    if len(genotype.cells) != len(kinds):
+        raise ConfigError.at(
+            key, genotype.plain(), f'has {len(genotype.cells)} cells, where '
+            f'{len(kinds)} belong')
     for number, (cell, wanted) in enumerate(
-            zip(genotype.cells, kinds, strict=True), 1):
+            zip(genotype.cells, kinds), 1):
         found = {kind: len(names) for kind, names in cell.items() if names}
         right = {kind: count for kind, count in wanted.items() if count}
         if found != right:

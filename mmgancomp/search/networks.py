@@ -17,6 +17,7 @@ from .cells import GeneratorCell
 from .edges import found_by
 from .genotype import Genotype, Space, by_name, kinds_agree
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
+from .wiring import OUTSIDE, Wiring
 
 __all__ = ['DerivedGenerator', 'SearchableGenerator', 'generator_space']
 
@@ -133,6 +134,14 @@ class _Generator(BaseModule):
             return dict(fake_img=image, noise_batch=noise)
         return image
 
+    def wire(self, wiring: Wiring) -> None:
+        """As :meth:`forward`, of nodes in place of features."""
+        node = wiring.layer('noise2feat', OUTSIDE)
+        exports: list[int] = []
+        for number, cell in enumerate(self.cells):
+            node = cell.wire(wiring, f'cells.{number}', node, exports)
+        wiring.through('to_rgb', node)
+
 
 class SearchableGenerator(_Generator):
     """alphaGAN's supernet: every edge is a mixture of its candidates.
@@ -188,7 +197,7 @@ class DerivedGenerator(_Generator):
         ConfigError: If there is no such architecture.
     """
 
-    def __init__(self, genotype: Any, noise_size: int = 128,
+    def __init__(self, genotype: Any = None, noise_size: int = 128,
                  base_channels: int = 256, bottom_width: int = 4,
                  out_channels: int = 3, num_classes: int | None = None,
                  init_cfg: Any = None) -> None:
