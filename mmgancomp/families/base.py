@@ -247,6 +247,16 @@ class Family(TeachingQuestions):
             ConfigError: Mixed precision has to be set up by hand.
         """
 
+    def self_contained(self, config: Mapping[str, Any],
+                       network: nn.Module) -> Mapping[str, Any]:
+        """A generator's config that needs no other file.
+
+        Args:
+            config: Config of the network, as a user wrote it.
+            network: What was built of it, perhaps cut since.
+        """
+        return config
+
     def state(self, model: nn.Module) -> dict[str, Any]:
         """Training state outside the ``state_dict``: plain tensors, numbers.
 

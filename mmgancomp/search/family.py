@@ -9,7 +9,7 @@ from torch import nn
 
 from mmgancomp.errors import ConfigError
 from mmgancomp.families import ChannelGroup, GateSite, sagan
-from mmgancomp.families.base import Family, bare
+from mmgancomp.families.base import Family, NotOffered, bare
 from mmgancomp.families.calls import FeaturePoint
 from mmgancomp.families.narrowing import narrow_options, network_class
 from mmgancomp.families.plain import PlainGAN
@@ -17,6 +17,7 @@ from mmgancomp.families.points import by_resolution, numbered
 from mmgancomp.plugins import hookimpl
 
 from .discriminator import DerivedDiscriminator, SearchableDiscriminator
+from .genotype import PUBLISHED
 from .networks import DerivedGenerator, SearchableGenerator
 from .wiring import wiring_of
 
@@ -61,15 +62,26 @@ class _Searched(Family):
     def channel_groups(self,
                        network: nn.Module) -> dict[str, ChannelGroup]:
         """See :meth:`Family.channel_groups`: of what was found."""
-        if not isinstance(network, _DERIVED):
-            raise self.not_offered('channel_groups', type(network).__name__)
-        return wiring_of(network).groups()
+        if isinstance(network, _DERIVED):
+            return wiring_of(network).groups()
+        try:
+            return super().channel_groups(network)
+        except NotOffered:
+            return _SAGAN.channel_groups(network)
 
     def gate_sites(self, network: nn.Module) -> list[GateSite]:
         """See :meth:`Family.gate_sites`: what is not added to anything."""
-        if not isinstance(network, DerivedGenerator):
-            raise self.not_offered('gate_sites', type(network).__name__)
-        return wiring_of(network).sites()
+        if isinstance(network, DerivedGenerator):
+            return wiring_of(network).sites()
+        return super().gate_sites(network)
+
+    def self_contained(self, config: Mapping[str, Any],
+                       network: nn.Module) -> Mapping[str, Any]:
+        """See :meth:`Family.self_contained`: the genotype itself."""
+        if (not isinstance(network, DerivedGenerator)
+                or str(config.get('genotype')) in PUBLISHED):
+            return config
+        return {**config, 'genotype': network.genotype.plain()}
 
     def image_size(self, network: nn.Module) -> int:
         """Image edge in pixels that a discriminator was built for."""
@@ -84,7 +96,10 @@ class _Searched(Family):
         A generator's cell makes the resolution, a discriminator's takes it.
         """
         if not isinstance(network, _OURS):
-            return _SAGAN.feature_points(network)
+            try:
+                return super().feature_points(network)
+            except NotOffered:
+                return _SAGAN.feature_points(network)
         points = numbered(network.cells, 'cells')
         if isinstance(network, _DISCRIMINATORS):
             size = network.input_scale

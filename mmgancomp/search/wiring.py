@@ -11,8 +11,8 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from mmgancomp.errors import MMGanCompError
 from mmgancomp.families import GateSite
-from mmgancomp.families.base import NotOffered
 from mmgancomp.families.groups import ChannelGroup, GroupTable, Wires
 from mmgancomp.families.layer_axes import passes, reads
 
@@ -91,7 +91,7 @@ class Wiring:
             What it writes.
 
         Raises:
-            NotOffered: It is neither.
+            MMGanCompError: It is neither.
         """
         module = self.network.get_submodule(path)
         if hasattr(module, 'wire'):
@@ -104,7 +104,7 @@ class Wiring:
             return self.passed(path, node)
         if reads(module):
             return self.layer(path, node)
-        raise NotOffered(
+        raise MMGanCompError(
             f'{path}: where the channels of a {type(module).__name__} go is '
             'not known; give it a method wire(wiring, path, node), as '
             'docs/alphagan.md tells')

@@ -124,14 +124,20 @@ def test_variant_of_the_search(variant):
 def test_variant_of_the_training(variant, tmp_path, monkeypatch):
     if 'genotype.json' in variant.words:
         monkeypatch.chdir(tmp_path)
-        file = Path(variant.words.partition('=')[2])
+        file = Path(variant.words.split()[0].partition('=')[2])
         file.parent.mkdir(parents=True)
+        judge = [dict(lift=['conv_1x1_first'], normal=['none'])]
+        judge += 3 * [dict(normal=['conv_5x5_sn', 'identity'])]
         file.write_text(json.dumps(dict(
-            schema=1, generator=PUBLISHED['alphagan_l'].plain())))
+            schema=1, generator=PUBLISHED['alphagan_l'].plain(),
+            discriminator=judge)))
     path = str(FOLDER / f'alphagan-s_{CIFAR}')
     plain = plan(load_config(path))
     document = plan(load_config(path, options(variant.options(Path()))))
     before, after = (d['networks']['generator'] for d in (plain, document))
+    if 'DerivedDiscriminator' in variant.words:
+        assert document['networks']['discriminator'] != (
+            plain['networks']['discriminator'])
     if variant.name == 'random, same size':
         assert after['params'] != before['params']
         assert after['params'] == pytest.approx(before['params'], rel=.1)
