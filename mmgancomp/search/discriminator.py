@@ -13,7 +13,7 @@ from mmgancomp.errors import ConfigError
 
 from .cells import DiscriminatorCell, FirstDiscriminatorCell
 from .edges import found_by
-from .genotype import Genotype, Space, by_name, kinds_agree
+from .genotype import Genotype, Space, by_name, kinds_agree, refuse_others
 from .registry import NORMAL_OPERATIONS, check_names
 from .wiring import OUTSIDE, Wiring
 
@@ -157,6 +157,7 @@ class DerivedDiscriminator(_Discriminator):
         super().__init__(found.cells, False, input_scale, base_channels,
                          input_channels, num_classes, init_cfg)
         self.genotype = found
+        self.register_load_state_dict_pre_hook(refuse_others)
 
 
 def _check_lift(names: Sequence[str], key: str) -> None:

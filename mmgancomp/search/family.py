@@ -17,7 +17,7 @@ from mmgancomp.families.points import by_resolution, numbered
 from mmgancomp.plugins import hookimpl
 
 from .discriminator import DerivedDiscriminator, SearchableDiscriminator
-from .genotype import PUBLISHED
+from .genotype import PUBLISHED, Genotype
 from .networks import DerivedGenerator, SearchableGenerator
 from .wiring import wiring_of
 
@@ -74,6 +74,26 @@ class _Searched(Family):
         if isinstance(network, DerivedGenerator):
             return wiring_of(network).sites()
         return super().gate_sites(network)
+
+    def state(self, model: nn.Module) -> dict[str, Any]:
+        """See :meth:`Family.state`: the architectures that are trained."""
+        return super().state(model) | {
+            'genotypes': {name: network.module.genotype.plain()
+                          for name, network in self.networks(model).items()
+                          if isinstance(network.module, _DERIVED)}}
+
+    def load_state(self, model: nn.Module, state: Mapping[str, Any]) -> None:
+        """See :meth:`Family.load_state`: they must be the same."""
+        rest = dict(state)
+        trained = rest.pop('genotypes', {})
+        super().load_state(model, rest)
+        for name, cells in self.state(model)['genotypes'].items():
+            if trained.get(name, cells) != cells:
+                raise ConfigError.at(
+                    f'model.{name}.genotype', str(Genotype.of(cells, name)),
+                    'the run that is to go on trained another: '
+                    f'{Genotype.of(trained[name], name)}; was the file '
+                    'written anew since?')
 
     def self_contained(self, config: Mapping[str, Any],
                        network: nn.Module) -> Mapping[str, Any]:

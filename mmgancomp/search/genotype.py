@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from mmgancomp.errors import ConfigError, closest
 
 __all__ = ['PUBLISHED', 'SCHEMA', 'Genotype', 'Space', 'read_document']
@@ -177,6 +179,44 @@ def by_name(spec: Any, key: str, role: str = 'generator') -> Genotype:
                    if role == 'discriminator' else ''))
         return Genotype.of(document[role], f'{key}: {role}')
     return Genotype.of(spec, key)
+
+
+def refuse_others(network: nn.Module, state: Mapping[str, Any], prefix: str,
+                  *rest: Any) -> None:
+    """Before weights are loaded: are their cells those of the network?
+
+    MMEngine would warn about what does not fit and go on without it. An edge
+    without weights leaves no trace; a checkpoint's genotype tells more, where
+    a run resumes.
+
+    Args:
+        network: A derived network, which its channels may have been cut of.
+        state: Name → tensor, of a whole model perhaps.
+        prefix: What the network's names begin with.
+        *rest: What torch gives besides.
+
+    Raises:
+        ConfigError: They are of another architecture.
+    """
+    cells = f'{prefix}cells.'
+    given = {name.removeprefix(prefix): tuple(tensor.shape[2:])
+             for name, tensor in state.items() if name.startswith(cells)}
+    own = {name: tuple(tensor.shape[2:])
+           for name, tensor in network.state_dict().items()
+           if name.startswith('cells.')}
+    if not given or given == own:
+        return
+    name = min(name for name in given.keys() | own
+               if given.get(name) != own.get(name))
+    there, here = (
+        'not there' if name not in names else
+        f'of kernel {"×".join(map(str, names[name]))}' if names[name] else
+        'there' for names in (given, own))
+    raise ConfigError(
+        'the weights to load are of another architecture: '
+        f'{prefix}{name} is {there} among them and {here} in the network of '
+        f'genotype {network.genotype}; was the file that genotype names '
+        'written anew since?')
 
 
 def kinds_agree(genotype: Genotype, kinds: Sequence[Mapping[str, int]],

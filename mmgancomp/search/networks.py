@@ -15,7 +15,7 @@ from mmgancomp.errors import ConfigError
 
 from .cells import GeneratorCell
 from .edges import found_by
-from .genotype import Genotype, Space, by_name, kinds_agree
+from .genotype import Genotype, Space, by_name, kinds_agree, refuse_others
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
 from .wiring import OUTSIDE, Wiring
 
@@ -210,6 +210,7 @@ class DerivedGenerator(_Generator):
         _check(found)
         super().__init__(found.cells, True, *sizes, init_cfg)
         self.genotype = found
+        self.register_load_state_dict_pre_hook(refuse_others)
 
 
 def _check(genotype: Genotype) -> None:

@@ -9,18 +9,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
+from mmgancomp import families
 from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
+from mmgancomp.runtime.state import RunState
 from mmgancomp.search import (
     NORMAL_OPERATIONS,
     PUBLISHED,
     UP_OPERATIONS,
+    DerivedGenerator,
 )
 from mmgancomp.search.settings import SearchSettings
 from tests.configs.test_variants import options
+from tests.support import runs
+from tests.support.pictures import shortened
 from tests.support.search import FOLDER, RETRAIN, SEARCH
-from tests.support.tiny import STOCK_WARNINGS
+from tests.support.tiny import STOCK_WARNINGS, images
 from tests.support.variants import Variant, small, variants
 
 pytestmark = STOCK_WARNINGS
@@ -84,6 +90,59 @@ def test_digits_search_and_training_belong_together():
     searched = load_config(str(SEARCH)).model.generator
     for name in ('base_channels', 'bottom_width', 'out_channels'):
         assert searched[name] == config.model.generator[name]
+
+
+FULL = [p for p in sorted(FOLDER.glob('*.py')) if 'digits' not in p.name]
+
+
+def on_a_few_images(config, folder):
+    """A search of one epoch, of one step each, on small images."""
+    size = config.model.generator.bottom_width * 8
+    data = dict(
+        type='BasicImageDataset', data_root=str(images()),
+        data_prefix=dict(gt='flat32'), pipeline=[
+            dict(type='LoadImageFromFile', key='gt'),
+            dict(type='Resize', keys='gt', scale=(size, size)),
+            dict(type='PackInputs')])
+    for loader, indices in ((config.train_dataloader, 8), (
+            config.train_cfg.architecture_dataloader, -8)):
+        loader.dataset = dict(data, indices=indices)
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    config.train_cfg.update(
+        epochs=1, inner_steps=5, worst_steps=1, outer_steps=1)
+    for part in ('val', 'test'):
+        for key in ('dataloader', 'cfg', 'evaluator'):
+            config[f'{part}_{key}'] = None
+    config.work_dir = str(folder / 'run')
+    return config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FULL, ids=lambda p: p.stem)
+def test_starts_and_steps_at_full_size(path, tmp_path):
+    config, search = load_config(str(path)), 'search' in path.name
+    config = (on_a_few_images(config, tmp_path) if search else
+              shortened(config, tmp_path, updates=2))
+    torch.manual_seed(0)
+    begun = []
+
+    class Start(Hook):
+        def before_train(self, runner):
+            begun.extend(p.clone() for p in runner.model.parameters())
+
+    runner = runs.train(config, Start())
+    generator = families.bare(runner.model).generator
+    own = sum(p.numel() for p in generator.parameters())
+    assert f'{own:,}' == promised(path)[2]
+    clock = RunState.of(runner).updates('generator').clock
+    assert clock == 1
+    moved = [not torch.equal(a, b)
+             for a, b in zip(begun, runner.model.parameters())]
+    assert sum(moved) > len(moved) / 2
+    if search:
+        document = json.loads((tmp_path / 'run/genotype.json').read_text())
+        with torch.device('meta'):
+            DerivedGenerator(document['generator'])
 
 
 def each(table: str) -> pytest.MarkDecorator:

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmgancomp import families
 from mmgancomp.channels import ChannelPlan, channel_groups, kill, remove
-from mmgancomp.errors import MMGanCompError
+from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.evaluation.profile_model import build_model, subjects
 from mmgancomp.export.mmagic_model import write_mmagic
 from mmgancomp.export.onnx_file import write_onnx
@@ -187,3 +187,40 @@ def test_an_operation_says_where_its_channels_go():
     finally:
         for name in names:
             del NORMAL_OPERATIONS.module_dict[name]
+
+
+def test_weights_of_another_architecture_are_refused():
+    model = tiny.model(tiny.FOUND)
+    own, state = model.generator, model.state_dict()
+    other = DerivedGenerator('alphagan_l', 16, 8, 4)
+    model.load_state_dict(state)
+    with pytest.raises(ConfigError, match='another architecture'):
+        own.load_state_dict(other.state_dict(), strict=False)
+    wrong = state | {f'generator.{k}': v
+                     for k, v in other.state_dict().items()}
+    with pytest.raises(ConfigError, match='generator.cells.0'):
+        model.load_state_dict(wrong, strict=False)
+    # Same names, another kernel.
+    cells = PUBLISHED['alphagan_s'].plain()
+    cells[0]['normal'][0] = 'conv_3x3'
+    with pytest.raises(ConfigError, match='of kernel 3×3 among them'):
+        own.load_state_dict(
+            DerivedGenerator(cells, 16, 8, 4).state_dict(), strict=False)
+    # Narrower or for larger images is the same architecture.
+    own.load_state_dict({k: v for k, v in DerivedGenerator(
+        'alphagan_s', 16, 8, 6).state_dict().items()
+        if not k.startswith('noise2feat')}, strict=False)
+
+
+def test_a_run_does_not_go_on_with_another_architecture():
+    """Also where edges without weights are all that differs."""
+    model = tiny.model(tiny.FOUND)
+    family = families.of(model)
+    state = family.state(model)
+    family.load_state(model, state)
+    cells = state['genotypes']['generator']
+    cells[0]['up'][0] = 'nearest'
+    with pytest.raises(ConfigError, match='up nearest deconv'):
+        family.load_state(model, state)
+    # Checkpoints of before have none.
+    family.load_state(model, {})

@@ -13,7 +13,7 @@ from mmgancomp.errors import ConfigError
 from mmgancomp.runtime.record import read_record
 from mmgancomp.search import architecture
 from mmgancomp.search.settings import SearchSettings
-from tests.support import ranks, runs
+from tests.support import half, ranks, runs  # noqa: F401
 from tests.support.search import RETRAIN, tiny
 
 LENGTH = 3 + 2 + 2 + 2
@@ -182,9 +182,9 @@ def test_images_grow_with_the_cells(tmp_path):
                               for s in data_batch['data_samples']})
 
     runner = runs.train(tiny(tmp_path, grow=[1]), Sizes())
-    half = len(sizes) // 2
-    assert sizes[:half] == half * [{(8, 8)}]
-    assert sizes[half:] == half * [{(16, 16)}]
+    middle = len(sizes) // 2
+    assert sizes[:middle] == middle * [{(8, 8)}]
+    assert sizes[middle:] == middle * [{(16, 16)}]
     # What does not run yet is not trained.
     names = ('generator.cells.1.up.0.alpha',
              'generator.cells.1.normal.0.operations.conv_3x3.1.weight')
@@ -194,6 +194,54 @@ def test_images_grow_with_the_cells(tmp_path):
         assert torch.equal(states[0][name], states[1][name])
         assert not torch.equal(states[1][name], states[2][name])
     assert runner.train_loop._networks['generator'].depth == 2
+
+
+class Precision(Hook):
+    """Types of what the networks make, by the phase that asks for it."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def before_train(self, runner):
+        loop = runner.train_loop
+        for name, network in {**loop._networks, **{
+                f'{n}_worst': w.copy for n, w in loop._worst.items()}}.items():
+            first = next(m for m in network.modules()
+                         if isinstance(m, torch.nn.Conv2d))
+            first.register_forward_hook(self._look(runner, name))
+
+    def _look(self, runner, name):
+        def look(module, args, output):
+            phase = runner.train_loop.plan.at(runner.iter).phase
+            self.seen.setdefault((phase, name), set()).add(output.dtype)
+        return look
+
+
+@SLOW
+def test_mixed_precision_trains_the_weights_alone(tmp_path):
+    """Copies and gap stay in fp32: the gap's terms are nearly equal."""
+    def config(folder):
+        options = tiny(folder)
+        for name in ('generator', 'discriminator'):
+            options.optim_wrapper[name].type = 'HalfOptimWrapper'
+        return options
+
+    eye = Precision()
+    runner = runs.train(config(tmp_path / 'whole'), eye)
+    for (phase, name), kinds in eye.seen.items():
+        wanted = {torch.bfloat16 if phase == 'weights' else torch.float32}
+        assert kinds == wanted, (phase, name)
+    assert {phase for phase, _ in eye.seen} == {
+        'weights', 'discriminator_worst', 'generator_worst', 'architecture'}
+    for name in ('generator', 'discriminator'):
+        assert runner.optim_wrapper[name].skipped == 1
+    assert runner.train_loop._history.epochs[-1]['gap'] != 0
+    source = tmp_path / 'whole'
+    runs.train(runs.resume_from(config(tmp_path / 'again'), source, 6))
+    states = [runs.training_state(runs.load(
+        tmp_path / part / f'iter_{2 * LENGTH}.pth'))
+        for part in ('whole', 'again')]
+    assert not runs.differences(*states)
 
 
 @SLOW
@@ -266,6 +314,8 @@ def test_masks_and_teachers_belong_into_the_training_of_the_result(tmp_path):
 def test_images_of_another_size_are_an_error(tmp_path):
     config = tiny(tmp_path)
     config.model.generator.bottom_width = 2
+    # Else it would be the discriminator that does not fit.
+    config.model.discriminator.input_scale = 8
     with pytest.raises(ConfigError, match='bottom_width = 2'):
         runs.train(config)
 

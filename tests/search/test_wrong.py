@@ -7,6 +7,7 @@ import json
 import pytest
 from mmengine import Config
 
+from mmgancomp.cli.main import main
 from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
 from mmgancomp.search import PUBLISHED
@@ -153,6 +154,19 @@ def test_a_supernet_with_operations_that_there_are_not(tmp_path):
     config = tiny(tmp_path)
     config.model.generator.normal = ['conv_1x1', 'conv_3x3x3']
     alike(config, 'model.generator.normal', "did you mean 'conv_3x3'")
+
+
+def test_a_misspelt_option_of_a_network(tmp_path, capsys):
+    """By the commands, which look at a config before MMEngine builds it."""
+    config = tiny(tmp_path, path=RETRAIN)
+    config.model.generator.bottom_with = 2
+    config.dump(str(tmp_path / 'wrong.py'))
+    for command in ('plan', 'train'):
+        capsys.readouterr()
+        assert main([command, str(tmp_path / 'wrong.py')]) == 2
+        said = capsys.readouterr().err
+        assert 'model.generator.bottom_with = 2' in said
+        assert "did you mean 'bottom_width'?" in said
 
 
 def test_masks_in_a_search(tmp_path):
