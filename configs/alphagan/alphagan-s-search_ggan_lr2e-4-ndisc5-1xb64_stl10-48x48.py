@@ -3,15 +3,10 @@
 # other, in the order of the folder, for copies and architecture.
 _base_ = [
     './alphagan-s-search_ggan_lr2e-4-ndisc5-1xb64_cifar10-32x32.py',
-    '../_base_/datasets/stl10_48.py'
+    '../_base_/models/alphagan_stl10-48x48.py'
 ]
 
-model = dict(
-    generator=dict(bottom_width=6),
-    discriminator=dict(
-        input_scale=48,
-        channels_cfg=[1, 1, 1],
-        downsample_cfg=[True, False, False]))
+model = _base_.sizes_48
 
 labelled = dict(
     _delete_=True,

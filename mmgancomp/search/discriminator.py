@@ -14,7 +14,7 @@ from mmgancomp.errors import ConfigError
 from .cells import DiscriminatorCell, FirstDiscriminatorCell
 from .edges import found_by
 from .genotype import Genotype, Space, by_name, kinds_agree, refuse_others
-from .registry import NORMAL_OPERATIONS, check_names
+from .registry import NORMAL_OPERATIONS, check_names, check_sizes
 from .wiring import OUTSIDE, Wiring
 
 __all__ = ['DerivedDiscriminator', 'SearchableDiscriminator']
@@ -38,16 +38,9 @@ class _Discriminator(BaseModule):
                  input_scale: int, base_channels: int, input_channels: int,
                  num_classes: int | None, init_cfg: Any) -> None:
         super().__init__(init_cfg)
-        if num_classes:
-            raise ConfigError.at(
-                'model.num_classes', num_classes,
-                'this discriminator takes no labels; write num_classes=0')
-        for name, value in (('input_scale', input_scale),
-                            ('base_channels', base_channels),
-                            ('input_channels', input_channels)):
-            if type(value) is not int or value < 1:
-                raise ConfigError.at(f'{KEY}.{name}', value,
-                                     'write a whole number, at least 1')
+        check_sizes(KEY, num_classes, input_scale=input_scale,
+                    base_channels=base_channels,
+                    input_channels=input_channels)
         self.input_scale = input_scale
         first, *rest = plan
         self.cells = nn.ModuleList([

@@ -16,7 +16,13 @@ from mmgancomp.errors import ConfigError
 from .cells import GeneratorCell
 from .edges import found_by
 from .genotype import Genotype, Space, by_name, kinds_agree, refuse_others
-from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
+from .registry import (
+    NORMAL_OPERATIONS,
+    UP_OPERATIONS,
+    build,
+    check_names,
+    check_sizes,
+)
 from .wiring import OUTSIDE, Wiring
 
 __all__ = ['DerivedGenerator', 'SearchableGenerator', 'generator_space']
@@ -79,17 +85,9 @@ class _Generator(BaseModule):
                  out_channels: int, num_classes: int | None,
                  init_cfg: Any) -> None:
         super().__init__(init_cfg)
-        if num_classes:
-            raise ConfigError.at(
-                'model.num_classes', num_classes,
-                'these generators take no labels; write num_classes=0')
-        for name, value in (('base_channels', base_channels),
-                            ('bottom_width', bottom_width),
-                            ('noise_size', noise_size),
-                            ('out_channels', out_channels)):
-            if type(value) is not int or value < 1:
-                raise ConfigError.at(f'{KEY}.{name}', value,
-                                     'write a whole number, at least 1')
+        check_sizes(KEY, num_classes, base_channels=base_channels,
+                    bottom_width=bottom_width, noise_size=noise_size,
+                    out_channels=out_channels)
         self.noise_size, self.bottom_width = noise_size, bottom_width
         self.output_scale = bottom_width * 2**len(plan)
         self.noise2feat = nn.Linear(noise_size,

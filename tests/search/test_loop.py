@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from mmengine.hooks import Hook
 from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
 from mmgancomp.runtime.record import read_record
-from mmgancomp.search import architecture
+from mmgancomp.search import SearchableGenerator, architecture
 from mmgancomp.search.settings import SearchSettings
 from tests.support import half, ranks, runs  # noqa: F401
 from tests.support.search import RETRAIN, tiny
@@ -26,6 +27,7 @@ class Spy(Hook):
 
     def __init__(self):
         self.phases, self.changed, self.read = [], [], []
+        self.copies, self.supernets = set(), []
 
     def states(self, runner):
         loop = runner.train_loop
@@ -44,6 +46,12 @@ class Spy(Hook):
         self.read.append(runner.message_hub.get_info('iter'))
         self.changed.append({
             k for k in after if not torch.equal(after[k], self.before[k])})
+        self.copies.add(tuple(
+            id(worst.copy) for worst in runner.train_loop._worst.values()))
+        if runner.train_loop.plan.at(runner.iter).last:
+            self.supernets.append(sum(
+                isinstance(found, SearchableGenerator)
+                for found in gc.get_objects()))
 
 
 def parts(names):
@@ -124,6 +132,13 @@ def test_checkpoints_hold_copies_only_while_they_are_needed(searched):
     held = ['worst' in runs.load(folder / f'iter_{i}.pth')['mmgancomp'][
         'search'] for i in range(1, LENGTH + 1)]
     assert held == 3 * [False] + 5 * [True] + [False]
+
+
+def test_there_is_one_copy_of_each_network(searched):
+    _, runner, spy = searched
+    assert len(spy.copies) == 1
+    # The generator, its average and its copy, and others of other tests.
+    assert len(spy.supernets) == 2 and len(set(spy.supernets)) == 1
 
 
 SLOW = pytest.mark.slow
