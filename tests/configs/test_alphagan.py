@@ -211,7 +211,8 @@ def test_every_option_of_the_loop_is_described_with_its_default():
             if line.startswith('| `')]
     described = {name: default for names, default in rows
                  for name in re.findall(r'`(\w+)`', names)}
-    given = dict(architecture_dataloader={})
+    given = dict(architecture_dataloader=dict(
+        dataset=dict(type='x'), sampler=dict(type='x'), batch_size=1))
     settings = SearchSettings.read(given)
     options = {f.name for f in dataclasses.fields(SearchSettings)}
     assert set(described) == options

@@ -18,6 +18,7 @@ from tests.support import half, ranks, runs  # noqa: F401
 from tests.support.search import RETRAIN, tiny
 
 LENGTH = 3 + 2 + 2 + 2
+LOADER = dict(dataset=dict(type='x'), sampler=dict(type='x'), batch_size=1)
 
 
 class Spy(Hook):
@@ -270,7 +271,7 @@ def test_random_sampling_keeps_the_least_gap_of_all_epochs(tmp_path):
 
 def test_places_and_batches_add_up():
     settings = SearchSettings.read(dict(
-        architecture_dataloader={}, epochs=4, inner_steps=3, worst_steps=2,
+        architecture_dataloader=LOADER, epochs=4, inner_steps=3, worst_steps=2,
         outer_steps=2, architecture_begin=1, solver='unrolled'))
     total = settings.shape.iterations
     assert total == 3 + 3 * LENGTH
@@ -284,7 +285,7 @@ def test_places_and_batches_add_up():
 
 
 def test_published_steps():
-    loader = dict(architecture_dataloader={})
+    loader = dict(architecture_dataloader=LOADER)
     small = SearchSettings.read(loader)
     large = SearchSettings.read(dict(loader, variant='l'))
     assert [n for _, n in small.phases(0)] == [20, 20, 20, 20]

@@ -150,6 +150,13 @@ def test_wrong_searches(name, tmp_path):
     alike(config, key, says)
 
 
+@pytest.mark.parametrize('name', ['dataset', 'sampler', 'batch_size'])
+def test_a_second_dataloader_that_is_none(name, tmp_path):
+    config = tiny(tmp_path)
+    config.train_cfg.architecture_dataloader[name] = None
+    alike(config, f'train_cfg.architecture_dataloader.{name}', f'{name}=')
+
+
 def test_a_supernet_with_operations_that_there_are_not(tmp_path):
     config = tiny(tmp_path)
     config.model.generator.normal = ['conv_1x1', 'conv_3x3x3']
