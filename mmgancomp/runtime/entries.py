@@ -134,7 +134,8 @@ def _check_model(config: Config) -> None:
         if not scope and name in ours:
             raise ConfigError.at(f'{key}.type', kind,
                                  f'write {f"{SCOPE}.{name}"!r}')
-        if scope == SCOPE:
+        # What an average is told besides, the model reads.
+        if scope == SCOPE and not key.endswith('.ema_config'):
             _check_options(MODELS.get(name), entry, key)
 
 
