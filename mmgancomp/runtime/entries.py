@@ -134,8 +134,7 @@ def _check_model(config: Config) -> None:
         if not scope and name in ours:
             raise ConfigError.at(f'{key}.type', kind,
                                  f'write {f"{SCOPE}.{name}"!r}')
-        # What an average is told besides, the model reads.
-        if scope == SCOPE and not key.endswith('.ema_config'):
+        if scope == SCOPE:
             _check_options(MODELS.get(name), entry, key)
 
 

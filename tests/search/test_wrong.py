@@ -10,7 +10,6 @@ from mmengine import Config
 from mmgancomp.cli.main import main
 from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
-from mmgancomp.runtime.entries import check_entries
 from mmgancomp.search import PUBLISHED
 from tests.support import runs
 from tests.support.search import RETRAIN, tiny
@@ -175,14 +174,6 @@ def test_a_misspelt_option_of_a_network(tmp_path, capsys):
         said = capsys.readouterr().err
         assert 'model.generator.bottom_with = 2' in said
         assert "did you mean 'bottom_width'?" in said
-
-
-def test_what_a_model_reads_of_an_average_is_no_option(tmp_path):
-    config = tiny(tmp_path, path=RETRAIN)
-    config.model.generator.genotype = CELLS
-    config.model.ema_config = dict(
-        type='mmgancomp.SEMA', start_iter=1, momentum=.1)
-    check_entries(config)
 
 
 def test_masks_in_a_search(tmp_path):
