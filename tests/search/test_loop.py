@@ -51,7 +51,7 @@ class Spy(Hook):
             id(worst.copy) for worst in runner.train_loop._worst.values()))
         if runner.train_loop.plan.at(runner.iter).last:
             self.supernets.append(sum(
-                isinstance(found, SearchableGenerator)
+                type(found) is SearchableGenerator
                 for found in gc.get_objects()))
 
 

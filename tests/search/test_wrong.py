@@ -163,8 +163,9 @@ def test_a_supernet_with_operations_that_there_are_not(tmp_path):
     alike(config, 'model.generator.normal', "did you mean 'conv_3x3'")
 
 
-def test_a_misspelt_option_of_a_network(tmp_path, capsys):
+def test_a_misspelt_option_of_a_network(tmp_path, capsys, monkeypatch):
     """By the commands, which look at a config before MMEngine builds it."""
+    monkeypatch.undo()
     config = tiny(tmp_path, path=RETRAIN)
     config.model.generator.bottom_with = 2
     config.dump(str(tmp_path / 'wrong.py'))
