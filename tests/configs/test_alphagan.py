@@ -122,7 +122,7 @@ def on_a_few_images(config, folder):
 def test_starts_and_steps_at_full_size(path, tmp_path):
     config, search = load_config(str(path)), 'search' in path.name
     config = (on_a_few_images(config, tmp_path) if search else
-              shortened(config, tmp_path, updates=2))
+              shortened(config, tmp_path))
     torch.manual_seed(0)
     begun = []
 
