@@ -3,16 +3,10 @@
 # images.
 _base_ = [
     './alphagan-s_ggan_lr2e-4-ndisc5-1xb64_cifar10-32x32.py',
-    '../_base_/datasets/stl10_48.py'
+    '../_base_/models/alphagan_stl10-48x48.py'
 ]
 
-model = dict(
-    generator=dict(bottom_width=6),
-    # The code's blocks are those for 32 px, whatever the image.
-    discriminator=dict(
-        input_scale=48,
-        channels_cfg=[1, 1, 1],
-        downsample_cfg=[True, False, False]))
+model = _base_.sizes_48
 
 optim_wrapper = dict(
     generator=dict(optimizer=dict(betas=(0.5, 0.9))),

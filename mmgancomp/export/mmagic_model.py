@@ -152,7 +152,9 @@ def _stock_model(config: dict[str, Any],
     model = config['model']
     entry = noted(subjects[0].module)
     network, _ = without_slimming(model[_PART])
-    network = {k: v for k, v in network.items() if k != 'pretrained'}
+    network = subjects[0].family.self_contained(
+        {k: v for k, v in network.items() if k != 'pretrained'},
+        subjects[0].module)
     if entry is None:
         return {**model, _PART: network}
     wanted = _shapes(subjects[0].module)

@@ -121,6 +121,19 @@ class Family(TeachingQuestions):
             Positional and keyword arguments, on the network's device.
         """
 
+    def check(self, model: nn.Module, config: Mapping[str, Any]) -> None:
+        """Refuse a model that was built and still cannot be meant.
+
+        Nothing by default. Asked before training, and by ``mmgancomp plan``.
+
+        Args:
+            model: The model, out of any wrapper.
+            config: The run's config.
+
+        Raises:
+            ConfigError: With the key, the value and what would be right.
+        """
+
     def convolutions(self, network: nn.Module) -> list[MaskableWeight]:
         """The weights that masks cover by default: all convolutions."""
         return convolution_weights(network)
@@ -233,6 +246,16 @@ class Family(TeachingQuestions):
         Raises:
             ConfigError: Mixed precision has to be set up by hand.
         """
+
+    def self_contained(self, config: Mapping[str, Any],
+                       network: nn.Module) -> Mapping[str, Any]:
+        """A generator's config that needs no other file.
+
+        Args:
+            config: Config of the network, as a user wrote it.
+            network: What was built of it, perhaps cut since.
+        """
+        return config
 
     def state(self, model: nn.Module) -> dict[str, Any]:
         """Training state outside the ``state_dict``: plain tensors, numbers.

@@ -91,8 +91,9 @@ class Wires:
         make: Paths of layers that write its channels.
         use: Paths of layers that read them; ``'path@8'`` if its channels
             begin at the eighth column of a layer that reads more.
-        each: Paths of norms and biases that stand alone. Those inside of a
-            named block that has a convolution count anyway.
+        each: Paths of norms, biases and depthwise convolutions that stand
+            alone. Those inside of a named block that has a convolution count
+            anyway.
         least: As in :class:`ChannelGroup`.
     """
 
@@ -173,7 +174,7 @@ class GroupTable:
                             (offset or 0) * entry.factor,
                             block * entry.factor, entry.role)
                 slots.setdefault((slot.tensor, slot.axis, slot.offset), slot)
-            counts += tuple((path, 'num_features') for path in part.norms)
+            counts += tuple(part.counts)
         for word in make.split():
             slots |= {(s.tensor, 0, 0): s for s in self._gates(word)}
         self.groups[name] = ChannelGroup(

@@ -47,17 +47,17 @@ class Part:
         path: The layer.
         width: Its channels on that side.
         entries: The axes that count them.
-        norms: Paths of norms on the way, which repeat the number.
+        counts: (module path, attribute) of what repeats the number.
     """
 
     path: str
     width: int
     entries: list[Entry] = field(default_factory=list)
-    norms: list[str] = field(default_factory=list)
+    counts: list[tuple[str, str]] = field(default_factory=list)
 
     def __iadd__(self, other: Part) -> Part:
         self.entries += other.entries
-        self.norms += other.norms
+        self.counts += other.counts
         return self
 
 
@@ -80,7 +80,7 @@ def used(network: nn.Module, path: str) -> Part:
 
 
 def passed(network: nn.Module, path: str) -> Part:
-    """The channels that a norm or a bias passes on.
+    """The channels that a norm, bias or depthwise convolution passes on.
 
     Raises:
         NotOffered: The type of the layer is not in the table.
@@ -108,7 +108,7 @@ def reads(module: nn.Module) -> bool:
 
 
 def passes(module: nn.Module) -> bool:
-    """Whether a module is a norm or a bias on the way."""
+    """Whether a module keeps channels apart: norms, biases, depthwise."""
     return any(fits(module) for fits, _ in _PASSED)
 
 
@@ -140,14 +140,20 @@ def _side(network: nn.Module, path: str,
         'the table of layers (mmgancomp.families.layer_axes)')
 
 
-def _raw(path: str, module: nn.Module) -> tuple[str, tuple[int, ...]]:
-    """Local name and shape of the weight behind ``module.weight``."""
+def _raw_name(path: str, module: nn.Module) -> str:
+    """Local name of the weight behind ``module.weight``."""
     name = raw_weight_name(module)
     if name is None or '.' in name:
         raise NotOffered(
             f'{path}: a {type(module).__name__} under a parametrization of '
             'torch is not in the table of layers: its weight is no single '
             'tensor of its own')
+    return name
+
+
+def _raw(path: str, module: nn.Module) -> tuple[str, tuple[int, ...]]:
+    """That name, and the weight's shape."""
+    name = _raw_name(path, module)
     if getattr(module, 'groups', 1) != 1:
         raise NotOffered(
             f'{path}: a convolution in {module.groups} groups is not in the '
@@ -275,14 +281,28 @@ def _has_convolution(module: nn.Module) -> bool:
     return _is_layer(getattr(module, 'conv', None) or nn.Identity())
 
 
-
-
 def _norm_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
     return Part(
         path, module.num_features,
         _entries(path, module, 'gain', ('weight', 0)) +
         _entries(path, module, 'each', ('bias', 0), ('running_mean', 0),
-                 ('running_var', 0)), [path])
+                 ('running_var', 0)), [(path, 'num_features')])
+
+
+def _is_depthwise(module: nn.Module) -> bool:
+    """Whether a convolution has as many groups as channels, on both sides."""
+    return isinstance(module, _ConvNd) and (
+        1 < module.groups == module.in_channels == module.out_channels)
+
+
+def _depthwise_passed(network: nn.Module, path: str,
+                      module: nn.Module) -> Part:
+    return Part(
+        path, module.out_channels,
+        _entries(path, module, 'gain', (_raw_name(path, module), 0)) +
+        _entries(path, module, 'each', ('bias', 0), ('weight_u', 0)),
+        [(path, count)
+         for count in ('in_channels', 'out_channels', 'groups')])
 
 
 def _bias_passed(network: nn.Module, path: str, module: nn.Module) -> Part:
@@ -346,9 +366,10 @@ _USED: _Table = [
 _PASSED: _Table = [
     (_type(_NormBase), _norm_passed),
     (_named('_FusedBiasLeakyReLU'), _bias_passed),
+    (_is_depthwise, _depthwise_passed),
     (_named('BigGANConditionBN'), _conditional_passed('bn', 'gain', 'bias')),
     (_named('SNConditionNorm'),
      _conditional_passed('norm', 'weight_embedding', 'bias_embedding',
                          'reweight_embedding')),
 ]
-_SINGLE: _Table = [*_MADE[:-1], *_PASSED[:2]]
+_SINGLE: _Table = [*_MADE[:-1], *_PASSED[:3]]

@@ -139,6 +139,7 @@ class RunContext:
                          getattr(runner.train_loop, 'shape', None))
         context.validates = runner._val_loop is not None
         context.config = runner.cfg
+        context.family.check(context.model, runner.cfg)
         return context
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -120,11 +121,11 @@ def _check_priority(entry: dict[str, Any], key: str) -> None:
 
 
 def _check_model(config: Config) -> None:
-    """Check the names of our builders in the model's config."""
+    """Check the names of our builders, and of our networks' options."""
     MODELS.import_from_location()
     ours = [name for name, part in MODELS.module_dict.items()
             if part.__module__.startswith(f'{SCOPE}.')]
-    for key, kind in _types(config.get('model'), 'model'):
+    for key, kind, entry in _types(config.get('model'), 'model'):
         scope, _, name = kind.rpartition('.')
         if scope == SCOPE and MODELS.get(name) is None:
             raise ConfigError.at(
@@ -133,12 +134,29 @@ def _check_model(config: Config) -> None:
         if not scope and name in ours:
             raise ConfigError.at(f'{key}.type', kind,
                                  f'write {f"{SCOPE}.{name}"!r}')
+        if scope == SCOPE:
+            _check_options(MODELS.get(name), entry, key)
 
 
-def _types(entry: Any, key: str) -> Iterator[tuple[str, str]]:
+def _check_options(kind: Any, entry: dict[str, Any], key: str) -> None:
+    """Tell a misspelt option of a class, which Python would only trip over.
+
+    Builders that pass options on check them themselves.
+    """
+    known = inspect.signature(kind).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    for option, value in entry.items():
+        if option not in (*known, 'type'):
+            raise ConfigError.at(f'{key}.{option}', value,
+                                 f'no such option; {closest(option, known)}')
+
+
+def _types(entry: Any,
+           key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if isinstance(entry, dict):
         if isinstance(entry.get('type'), str):
-            yield key, entry['type']
+            yield key, entry['type'], entry
         for name, value in entry.items():
             yield from _types(value, f'{key}.{name}')
 

@@ -49,6 +49,7 @@ def context_of(config: Config, model: Any) -> RunContext:
     context = RunContext.of(model, wrapper, shape.iterations, seed, shape)
     context.validates = config.get('val_cfg') is not None
     context.config = config
+    context.family.check(context.model, config)
     return context
 
 

@@ -5,7 +5,7 @@ lives in :mod:`mmgancomp.search.loop`.
 """
 
 from . import operations  # noqa: F401
-from .discriminator import SearchableDiscriminator
+from .discriminator import DerivedDiscriminator, SearchableDiscriminator
 from .edges import MixedEdge, architecture, entropy
 from .genotype import PUBLISHED, Genotype, Space
 from .networks import (
@@ -16,8 +16,8 @@ from .networks import (
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS
 
 __all__ = [
-    'NORMAL_OPERATIONS', 'PUBLISHED', 'UP_OPERATIONS', 'DerivedGenerator',
-    'Genotype', 'MixedEdge', 'SearchableDiscriminator',
-    'SearchableGenerator', 'Space', 'architecture', 'entropy',
-    'generator_space'
+    'NORMAL_OPERATIONS', 'PUBLISHED', 'UP_OPERATIONS',
+    'DerivedDiscriminator', 'DerivedGenerator', 'Genotype', 'MixedEdge',
+    'SearchableDiscriminator', 'SearchableGenerator', 'Space', 'architecture',
+    'entropy', 'generator_space'
 ]

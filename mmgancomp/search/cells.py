@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F
 from mmengine.registry import Registry
@@ -12,6 +12,9 @@ from torch.nn.utils import spectral_norm
 
 from .edges import MixedEdge
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build
+
+if TYPE_CHECKING:
+    from .wiring import Wiring
 
 __all__ = ['DiscriminatorCell', 'FirstDiscriminatorCell', 'GeneratorCell',
            'skip_factors']
@@ -79,6 +82,20 @@ class GeneratorCell(nn.Module):
         exports.append(first)
         return out
 
+    def wire(self, wiring: Wiring, path: str, node: int,
+             exports: list[int]) -> int:
+        """As :meth:`forward`, of nodes in place of features."""
+        first, second = (
+            wiring.through(f'{path}.up.{edge}', node) for edge in range(2))
+        long = wiring.through(f'{path}.normal.0', first)
+        out = wiring.tie(
+            wiring.through(f'{path}.normal.1', long),
+            wiring.through(f'{path}.normal.2', second),
+            *(wiring.through(f'{path}.skip.{number}', source)
+              for number, source in enumerate(exports)))
+        exports.append(first)
+        return out
+
 
 class DiscriminatorCell(nn.Module):
     """Two edges one after the other, beside a shortcut.
@@ -104,6 +121,12 @@ class DiscriminatorCell(nn.Module):
         """(N, C, H, W) → the same, or half the height and width."""
         out = self.normal[1](self.normal[0](x)) + self.shortcut(x)
         return F.avg_pool2d(out, 2) if self.halve else out
+
+    def wire(self, wiring: Wiring, path: str, node: int) -> int:
+        """As :meth:`forward`, of nodes in place of features."""
+        long = wiring.through(f'{path}.normal.0', node)
+        return wiring.tie(wiring.through(f'{path}.normal.1', long),
+                          wiring.through(f'{path}.shortcut', node))
 
 
 class FirstDiscriminatorCell(nn.Module):
@@ -132,3 +155,9 @@ class FirstDiscriminatorCell(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, image channels, H, W) → (N, channels, H / 2, W / 2)."""
         return F.avg_pool2d(self.normal(self.lift(x)) + self.shortcut(x), 2)
+
+    def wire(self, wiring: Wiring, path: str, node: int) -> int:
+        """As :meth:`forward`, of nodes in place of features."""
+        lifted = wiring.through(f'{path}.lift', node)
+        return wiring.tie(wiring.through(f'{path}.normal', lifted),
+                          wiring.through(f'{path}.shortcut', node))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from mmgancomp.errors import ConfigError, closest
 from mmgancomp.files import read_json
 
@@ -170,15 +172,64 @@ def by_name(spec: Any, key: str, role: str = 'generator') -> Genotype:
     """
     if isinstance(spec, Genotype):
         return spec
+    if spec is None:
+        raise ConfigError.at(
+            key, None, "name what a search has found: its 'genotype.json'"
+            + (f', or one of {", ".join(PUBLISHED)}'
+               if role == 'generator' else ''))
     if isinstance(spec, (str, Path)):
         if str(spec) in PUBLISHED:
+            if role != 'generator':
+                raise ConfigError.at(
+                    key, str(spec), 'is the architecture of a generator; '
+                    "name the genotype.json of a search with targets='both'")
             return PUBLISHED[str(spec)]
         document = read_document(spec, key)
         if role not in document:
-            raise ConfigError.at(key, str(spec),
-                                 f'holds no architecture of a {role}')
+            raise ConfigError.at(
+                key, str(spec), f'holds no architecture of a {role}'
+                + ("; only a search with targets='both' writes one"
+                   if role == 'discriminator' else ''))
         return Genotype.of(document[role], f'{content_key(key, spec)}: {role}')
     return Genotype.of(spec, key)
+
+
+def refuse_others(network: nn.Module, state: Mapping[str, Any], prefix: str,
+                  *rest: Any) -> None:
+    """Before weights are loaded: are their cells those of the network?
+
+    MMEngine would warn about what does not fit and go on without it. An edge
+    without weights leaves no trace; a checkpoint's genotype tells more, where
+    a run resumes.
+
+    Args:
+        network: A derived network, which its channels may have been cut of.
+        state: Name → tensor, of a whole model perhaps.
+        prefix: What the network's names begin with.
+        *rest: What torch gives besides.
+
+    Raises:
+        ConfigError: They are of another architecture.
+    """
+    cells = f'{prefix}cells.'
+    given = {name.removeprefix(prefix): tuple(tensor.shape[2:])
+             for name, tensor in state.items() if name.startswith(cells)}
+    own = {name: tuple(tensor.shape[2:])
+           for name, tensor in network.state_dict().items()
+           if name.startswith('cells.')}
+    if not given or given == own:
+        return
+    name = min(name for name in given.keys() | own
+               if given.get(name) != own.get(name))
+    there, here = (
+        'not there' if name not in names else
+        f'of kernel {"×".join(map(str, names[name]))}' if names[name] else
+        'there' for names in (given, own))
+    raise ConfigError(
+        'the weights to load are of another architecture: '
+        f'{prefix}{name} is {there} among them and {here} in the network of '
+        f'genotype {network.genotype}; was the file that genotype names '
+        'written anew since?')
 
 
 def kinds_agree(genotype: Genotype, kinds: Sequence[Mapping[str, int]],
@@ -188,8 +239,12 @@ def kinds_agree(genotype: Genotype, kinds: Sequence[Mapping[str, int]],
     Raises:
         ConfigError: With the cell and what it should have.
     """
+    if len(genotype.cells) != len(kinds):
+        raise ConfigError.at(
+            key, genotype.plain(), f'has {len(genotype.cells)} cells, where '
+            f'{len(kinds)} belong')
     for number, (cell, wanted) in enumerate(
-            zip(genotype.cells, kinds, strict=True), 1):
+            zip(genotype.cells, kinds), 1):
         found = {kind: len(names) for kind, names in cell.items() if names}
         right = {kind: count for kind, count in wanted.items() if count}
         if found != right:

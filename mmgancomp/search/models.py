@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mmgancomp.registry import MODELS
 
-from .discriminator import SearchableDiscriminator
+from .discriminator import DerivedDiscriminator, SearchableDiscriminator
 from .networks import DerivedGenerator, SearchableGenerator
 
 __all__ = [
-    'DerivedGenerator', 'SearchableDiscriminator', 'SearchableGenerator'
+    'DerivedDiscriminator', 'DerivedGenerator', 'SearchableDiscriminator',
+    'SearchableGenerator'
 ]
 
-for _network in (DerivedGenerator, SearchableDiscriminator,
-                 SearchableGenerator):
+for _network in (DerivedDiscriminator, DerivedGenerator,
+                 SearchableDiscriminator, SearchableGenerator):
     MODELS.register_module(module=_network)

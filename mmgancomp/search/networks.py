@@ -15,8 +15,22 @@ from mmgancomp.errors import ConfigError
 
 from .cells import GeneratorCell
 from .edges import found_by
-from .genotype import Genotype, Space, by_name, content_key, kinds_agree
-from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
+from .genotype import (
+    Genotype,
+    Space,
+    by_name,
+    content_key,
+    kinds_agree,
+    refuse_others,
+)
+from .registry import (
+    NORMAL_OPERATIONS,
+    UP_OPERATIONS,
+    build,
+    check_names,
+    check_sizes,
+)
+from .wiring import OUTSIDE, Wiring
 
 __all__ = ['DerivedGenerator', 'SearchableGenerator', 'generator_space']
 
@@ -78,17 +92,9 @@ class _Generator(BaseModule):
                  out_channels: int, num_classes: int | None,
                  init_cfg: Any) -> None:
         super().__init__(init_cfg)
-        if num_classes:
-            raise ConfigError.at(
-                'model.num_classes', num_classes,
-                'these generators take no labels; write num_classes=0')
-        for name, value in (('base_channels', base_channels),
-                            ('bottom_width', bottom_width),
-                            ('noise_size', noise_size),
-                            ('out_channels', out_channels)):
-            if type(value) is not int or value < 1:
-                raise ConfigError.at(f'{KEY}.{name}', value,
-                                     'write a whole number, at least 1')
+        check_sizes(KEY, num_classes, base_channels=base_channels,
+                    bottom_width=bottom_width, noise_size=noise_size,
+                    out_channels=out_channels)
         self.noise_size, self.bottom_width = noise_size, bottom_width
         self.output_scale = bottom_width * 2**len(plan)
         self.noise2feat = nn.Linear(noise_size,
@@ -132,6 +138,14 @@ class _Generator(BaseModule):
         if return_noise:
             return dict(fake_img=image, noise_batch=noise)
         return image
+
+    def wire(self, wiring: Wiring) -> None:
+        """As :meth:`forward`, of nodes in place of features."""
+        node = wiring.layer('noise2feat', OUTSIDE)
+        exports: list[int] = []
+        for number, cell in enumerate(self.cells):
+            node = cell.wire(wiring, f'cells.{number}', node, exports)
+        wiring.through('to_rgb', node)
 
 
 class SearchableGenerator(_Generator):
@@ -188,7 +202,7 @@ class DerivedGenerator(_Generator):
         ConfigError: If there is no such architecture.
     """
 
-    def __init__(self, genotype: Any, noise_size: int = 128,
+    def __init__(self, genotype: Any = None, noise_size: int = 128,
                  base_channels: int = 256, bottom_width: int = 4,
                  out_channels: int = 3, num_classes: int | None = None,
                  init_cfg: Any = None) -> None:
@@ -201,6 +215,7 @@ class DerivedGenerator(_Generator):
         _check(found, content_key(f'{KEY}.genotype', genotype))
         super().__init__(found.cells, True, *sizes, init_cfg)
         self.genotype = found
+        self.register_load_state_dict_pre_hook(refuse_others)
 
 
 def _check(genotype: Genotype, key: str) -> None:

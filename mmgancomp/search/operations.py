@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS
+
+if TYPE_CHECKING:
+    from .wiring import Wiring
 
 __all__ = ['Nearest', 'Bilinear', 'Deconvolution', 'Zero']
 
@@ -28,6 +32,10 @@ class Zero(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → zeros of (N, outside, H, W)."""
         return x.new_zeros(x.shape[0], self.outside, *x.shape[2:])
+
+    def wire(self, wiring: Wiring, path: str, node: int) -> int:
+        """Reads nothing, and writes zeros of the width of what it joins."""
+        return wiring.counted(path, 'outside', wiring.node())
 
 
 def _identity(inside: int, outside: int, affine: bool) -> nn.Module:
@@ -112,6 +120,10 @@ class _Doubling(nn.Module, ABC):
             x = self.double(x)
         return x
 
+    def wire(self, wiring: Wiring, path: str, node: int) -> int:
+        """Where channels go: without weights, each stays what it is."""
+        return node
+
 
 @UP_OPERATIONS.register_module('deconv')
 class Deconvolution(_Doubling):
@@ -124,6 +136,11 @@ class Deconvolution(_Doubling):
     def double(self, x: Tensor) -> Tensor:
         """See :meth:`forward`."""
         return self.conv(x)
+
+    def wire(self, wiring: Wiring, path: str, node: int) -> int:
+        """Applied twice, it reads what it writes: the same channels."""
+        made = wiring.layer(f'{path}.conv', node)
+        return wiring.tie(node, made) if self.times > 1 else made
 
 
 @UP_OPERATIONS.register_module('nearest')

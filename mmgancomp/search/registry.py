@@ -13,7 +13,8 @@ from torch import nn
 
 from mmgancomp.errors import ConfigError, closest
 
-__all__ = ['NORMAL_OPERATIONS', 'UP_OPERATIONS', 'check_names']
+__all__ = ['NORMAL_OPERATIONS', 'UP_OPERATIONS', 'check_names',
+           'check_sizes']
 
 NORMAL_OPERATIONS = Registry('normal operation', scope='mmgancomp')
 """``build(inside, outside, affine)``: same resolution, (N, C, H, W).
@@ -50,6 +51,27 @@ def check_names(registry: Registry, names: Any, key: str) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ConfigError.at(key, names, 'names an operation twice')
     return tuple(names)
+
+
+def check_sizes(key: str, num_classes: int | None, **sizes: Any) -> None:
+    """Check what a network of ours is built with.
+
+    Args:
+        key: The network's config key.
+        num_classes: Must be none.
+        **sizes: Options that must be whole numbers of at least 1.
+
+    Raises:
+        ConfigError: The first that is impossible.
+    """
+    if num_classes:
+        raise ConfigError.at(
+            'model.num_classes', num_classes,
+            'searched networks take no labels; write num_classes=0')
+    for name, value in sizes.items():
+        if type(value) is not int or value < 1:
+            raise ConfigError.at(f'{key}.{name}', value,
+                                 'write a whole number, at least 1')
 
 
 def build(registry: Registry, name: str, *options: Any) -> nn.Module:

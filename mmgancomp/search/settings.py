@@ -131,6 +131,15 @@ class SearchSettings(Timeline):
                 self.architecture_dataloader,
                 'write a dataloader like train_dataloader, of images that '
                 'are held out for the architecture')
+        for name, example in (
+            ('dataset', 'dataset=dict(type=…), of images that are held out'),
+            ('sampler', "sampler=dict(type='InfiniteSampler', shuffle=True)"),
+            ('batch_size', 'batch_size=64, as train_dataloader has it')):
+            if not self.architecture_dataloader.get(name):
+                raise ConfigError.at(
+                    f'{KEY}.architecture_dataloader.{name}',
+                    self.architecture_dataloader.get(name),
+                    f'write {example}')
         self._check_together()
 
     def _check_together(self) -> None:

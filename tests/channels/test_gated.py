@@ -17,7 +17,7 @@ from tests.support import gated, tiny
 pytestmark = tiny.STOCK_WARNINGS
 
 SITES = dict(stylegan2=5, biggan=6, sagan=6, sngan_proj=6, dcgan=3,
-             cyclegan=8, pix2pix=9)
+             searched=13, cyclegan=8, pix2pix=9)
 """Gates per family at its tiny size: a residual block has two."""
 
 

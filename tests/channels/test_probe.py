@@ -47,8 +47,9 @@ def test_the_probe_finds_exactly_the_declared_groups(name):
         twin = by_places.get(frozenset(places(group)))
         assert twin is not None, f'declared, but not as it was found: {group}'
         assert (twin.width, twin.mean) == (group.width, group.mean)
+        # What has no weights, as a view or an edge of zeros, is not seen.
         assert set(twin.counts) == {
-            pair for pair in group.counts if pair[0]
+            pair for pair in group.counts if pair[0] and pair[1] != 'outside'
         }
 
 
@@ -118,7 +119,7 @@ class Grouped(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.model = nn.Sequential(
-            nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 1, groups=6),
+            nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 1, groups=3),
             nn.Conv2d(6, 2, 1))
 
     def forward(self, x):
@@ -126,7 +127,7 @@ class Grouped(nn.Module):
 
 
 def test_layers_that_are_not_in_the_table_are_refused():
-    with pytest.raises(families.NotOffered, match='in 6 groups'):
+    with pytest.raises(families.NotOffered, match='in 3 groups'):
         probe(Grouped(), images)
 
 

@@ -32,7 +32,7 @@ def largest(family: families.Family, network: nn.Module) -> int:
 @pytest.mark.parametrize('family', [
     pytest.param(
         family, marks=() if family in FAST else pytest.mark.slow)
-    for family in tiny.FAMILIES
+    for family in (*tiny.FAMILIES, tiny.FOUND)
 ])
 def test_slimmed_networks_train_masked_and_resume(family, tmp_path):
     def config(folder):

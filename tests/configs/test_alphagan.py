@@ -9,18 +9,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
+from mmgancomp import families
 from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
+from mmgancomp.runtime.state import RunState
 from mmgancomp.search import (
     NORMAL_OPERATIONS,
     PUBLISHED,
     UP_OPERATIONS,
+    DerivedGenerator,
 )
 from mmgancomp.search.settings import SearchSettings
 from tests.configs.test_variants import options
+from tests.support import runs
+from tests.support.pictures import shortened
 from tests.support.search import FOLDER, RETRAIN, SEARCH
-from tests.support.tiny import STOCK_WARNINGS
+from tests.support.tiny import STOCK_WARNINGS, images
 from tests.support.variants import Variant, small, variants
 
 pytestmark = STOCK_WARNINGS
@@ -86,6 +92,59 @@ def test_digits_search_and_training_belong_together():
         assert searched[name] == config.model.generator[name]
 
 
+FULL = [p for p in sorted(FOLDER.glob('*.py')) if 'digits' not in p.name]
+
+
+def on_a_few_images(config, folder):
+    """A search of one epoch, of one step each, on small images."""
+    size = config.model.generator.bottom_width * 8
+    data = dict(
+        type='BasicImageDataset', data_root=str(images()),
+        data_prefix=dict(gt='flat32'), pipeline=[
+            dict(type='LoadImageFromFile', key='gt'),
+            dict(type='Resize', keys='gt', scale=(size, size)),
+            dict(type='PackInputs')])
+    for loader, indices in ((config.train_dataloader, 8), (
+            config.train_cfg.architecture_dataloader, -8)):
+        loader.dataset = dict(data, indices=indices)
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    config.train_cfg.update(
+        epochs=1, inner_steps=5, worst_steps=1, outer_steps=1)
+    for part in ('val', 'test'):
+        for key in ('dataloader', 'cfg', 'evaluator'):
+            config[f'{part}_{key}'] = None
+    config.work_dir = str(folder / 'run')
+    return config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FULL, ids=lambda p: p.stem)
+def test_starts_and_steps_at_full_size(path, tmp_path):
+    config, search = load_config(str(path)), 'search' in path.name
+    config = (on_a_few_images(config, tmp_path) if search else
+              shortened(config, tmp_path))
+    torch.manual_seed(0)
+    begun = []
+
+    class Start(Hook):
+        def before_train(self, runner):
+            begun.extend(p.clone() for p in runner.model.parameters())
+
+    runner = runs.train(config, Start())
+    generator = families.bare(runner.model).generator
+    own = sum(p.numel() for p in generator.parameters())
+    assert f'{own:,}' == promised(path)[2]
+    clock = RunState.of(runner).updates('generator').clock
+    assert clock == 1
+    moved = [not torch.equal(a, b)
+             for a, b in zip(begun, runner.model.parameters())]
+    assert sum(moved) > len(moved) / 2
+    if search:
+        document = json.loads((tmp_path / 'run/genotype.json').read_text())
+        with torch.device('meta'):
+            DerivedGenerator(document['generator'])
+
+
 def each(table: str) -> pytest.MarkDecorator:
     """The variants of one table; most are slow tests."""
     found = [v for v in FOUND if v.table == table]
@@ -124,14 +183,20 @@ def test_variant_of_the_search(variant):
 def test_variant_of_the_training(variant, tmp_path, monkeypatch):
     if 'genotype.json' in variant.words:
         monkeypatch.chdir(tmp_path)
-        file = Path(variant.words.partition('=')[2])
+        file = Path(variant.words.split()[0].partition('=')[2])
         file.parent.mkdir(parents=True)
+        judge = [dict(lift=['conv_1x1_first'], normal=['none'])]
+        judge += 3 * [dict(normal=['conv_5x5_sn', 'identity'])]
         file.write_text(json.dumps(dict(
-            schema=1, generator=PUBLISHED['alphagan_l'].plain())))
+            schema=1, generator=PUBLISHED['alphagan_l'].plain(),
+            discriminator=judge)))
     path = str(FOLDER / f'alphagan-s_{CIFAR}')
     plain = plan(load_config(path))
     document = plan(load_config(path, options(variant.options(Path()))))
     before, after = (d['networks']['generator'] for d in (plain, document))
+    if 'DerivedDiscriminator' in variant.words:
+        assert document['networks']['discriminator'] != (
+            plain['networks']['discriminator'])
     if variant.name == 'random, same size':
         assert after['params'] != before['params']
         assert after['params'] == pytest.approx(before['params'], rel=.1)
@@ -146,7 +211,8 @@ def test_every_option_of_the_loop_is_described_with_its_default():
             if line.startswith('| `')]
     described = {name: default for names, default in rows
                  for name in re.findall(r'`(\w+)`', names)}
-    given = dict(architecture_dataloader={})
+    given = dict(architecture_dataloader=dict(
+        dataset=dict(type='x'), sampler=dict(type='x'), batch_size=1))
     settings = SearchSettings.read(given)
     options = {f.name for f in dataclasses.fields(SearchSettings)}
     assert set(described) == options

@@ -113,7 +113,7 @@ def test_another_plan_stands_in_the_config(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', [0, 1])
-@pytest.mark.parametrize('family', tiny.FAMILIES)
+@pytest.mark.parametrize('family', [*tiny.FAMILIES, tiny.FOUND])
 def test_any_plan_is_exported_and_comes_back(family, seed, tmp_path):
     base = subjects(tiny.config(family, tmp_path))[0]
     kept = cuts.plan(families.channel_groups(base.module), seed)

@@ -33,7 +33,8 @@ def chosen(family, folder, **overrides):
 
 @pytest.mark.parametrize(
     'family',
-    some_slow(tiny.FAMILIES, 'stylegan2', 'biggan', 'pix2pix', 'esrgan'))
+    some_slow([*tiny.FAMILIES, tiny.FOUND], 'stylegan2', 'biggan', 'pix2pix',
+              'esrgan'))
 def test_every_family_at_several_batch_sizes(family, tmp_path):
     networks = chosen(family, tmp_path)
     written = write_onnx(tmp_path / 'g.onnx', networks)

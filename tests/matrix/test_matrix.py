@@ -4,6 +4,8 @@ The fast suite runs a covering array: every legal pair of levels occurs in
 some cell. The slow suite runs the whole product and keeps its table.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support import matrix, ranks, tiny
@@ -12,6 +14,7 @@ from tests.support.cells import Case, covering, levels, product
 ARRAY = covering()
 ALONE = [case for case in ARRAY if case.condition != 'two processes']
 TOGETHER = [case for case in ARRAY if case.condition == 'two processes']
+ONE_EACH = {(case.schedule, case.condition): case for case in ALONE}
 
 
 def test_the_array_covers_every_pair_that_is_legal():
@@ -27,6 +30,14 @@ def test_the_array_covers_every_pair_that_is_legal():
 
 @pytest.mark.parametrize('case', ALONE, ids=str)
 def test_masks_act(case, tmp_path):
+    runner, watch = matrix.run_cell(case, tmp_path)
+    assert matrix.judge(case, runner, watch) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('case', list(ONE_EACH.values()), ids=str)
+def test_masks_act_on_what_a_search_has_found(case, tmp_path):
+    case = replace(case, family=tiny.FOUND)
     runner, watch = matrix.run_cell(case, tmp_path)
     assert matrix.judge(case, runner, watch) == []
 

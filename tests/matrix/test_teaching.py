@@ -34,6 +34,14 @@ def test_all_terms_teach_under_every_condition(family, condition, tmp_path):
     assert lessons.judge(lesson, runner, eye) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('condition', lessons.CONDITIONS)
+def test_what_a_search_has_found_is_taught(condition, tmp_path):
+    lesson = Lesson(tiny.FOUND, 'all', condition)
+    runner, eye = lessons.run(lesson, tmp_path)
+    assert lessons.judge(lesson, runner, eye) == []
+
+
 def test_the_judge_finds_terms_that_are_switched_off(tmp_path):
     lesson = Lesson('dcgan', 'all', 'plain')
     runner, eye = lessons.run(lesson, tmp_path, weight=0.)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
@@ -11,12 +12,13 @@ from mmengine.hooks import Hook
 from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
 from mmgancomp.runtime.record import read_record
-from mmgancomp.search import architecture
+from mmgancomp.search import SearchableGenerator, architecture
 from mmgancomp.search.settings import SearchSettings
-from tests.support import ranks, runs
+from tests.support import half, ranks, runs  # noqa: F401
 from tests.support.search import RETRAIN, tiny
 
 LENGTH = 3 + 2 + 2 + 2
+LOADER = dict(dataset=dict(type='x'), sampler=dict(type='x'), batch_size=1)
 
 
 class Spy(Hook):
@@ -26,6 +28,7 @@ class Spy(Hook):
 
     def __init__(self):
         self.phases, self.changed, self.read = [], [], []
+        self.copies, self.supernets = set(), []
 
     def states(self, runner):
         loop = runner.train_loop
@@ -44,6 +47,12 @@ class Spy(Hook):
         self.read.append(runner.message_hub.get_info('iter'))
         self.changed.append({
             k for k in after if not torch.equal(after[k], self.before[k])})
+        self.copies.add(tuple(
+            id(worst.copy) for worst in runner.train_loop._worst.values()))
+        if runner.train_loop.plan.at(runner.iter).last:
+            self.supernets.append(sum(
+                type(found) is SearchableGenerator
+                for found in gc.get_objects()))
 
 
 def parts(names):
@@ -126,6 +135,13 @@ def test_checkpoints_hold_copies_only_while_they_are_needed(searched):
     assert held == 3 * [False] + 5 * [True] + [False]
 
 
+def test_there_is_one_copy_of_each_network(searched):
+    _, runner, spy = searched
+    assert len(spy.copies) == 1
+    # The generator, its average and its copy, and others of other tests.
+    assert len(spy.supernets) == 2 and len(set(spy.supernets)) == 1
+
+
 SLOW = pytest.mark.slow
 
 
@@ -182,9 +198,9 @@ def test_images_grow_with_the_cells(tmp_path):
                               for s in data_batch['data_samples']})
 
     runner = runs.train(tiny(tmp_path, grow=[1]), Sizes())
-    half = len(sizes) // 2
-    assert sizes[:half] == half * [{(8, 8)}]
-    assert sizes[half:] == half * [{(16, 16)}]
+    middle = len(sizes) // 2
+    assert sizes[:middle] == middle * [{(8, 8)}]
+    assert sizes[middle:] == middle * [{(16, 16)}]
     # What does not run yet is not trained.
     names = ('generator.cells.1.up.0.alpha',
              'generator.cells.1.normal.0.operations.conv_3x3.1.weight')
@@ -194,6 +210,54 @@ def test_images_grow_with_the_cells(tmp_path):
         assert torch.equal(states[0][name], states[1][name])
         assert not torch.equal(states[1][name], states[2][name])
     assert runner.train_loop._networks['generator'].depth == 2
+
+
+class Precision(Hook):
+    """Types of what the networks make, by the phase that asks for it."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def before_train(self, runner):
+        loop = runner.train_loop
+        for name, network in {**loop._networks, **{
+                f'{n}_worst': w.copy for n, w in loop._worst.items()}}.items():
+            first = next(m for m in network.modules()
+                         if isinstance(m, torch.nn.Conv2d))
+            first.register_forward_hook(self._look(runner, name))
+
+    def _look(self, runner, name):
+        def look(module, args, output):
+            phase = runner.train_loop.plan.at(runner.iter).phase
+            self.seen.setdefault((phase, name), set()).add(output.dtype)
+        return look
+
+
+@SLOW
+def test_mixed_precision_trains_the_weights_alone(tmp_path):
+    """Copies and gap stay in fp32: the gap's terms are nearly equal."""
+    def config(folder):
+        options = tiny(folder)
+        for name in ('generator', 'discriminator'):
+            options.optim_wrapper[name].type = 'HalfOptimWrapper'
+        return options
+
+    eye = Precision()
+    runner = runs.train(config(tmp_path / 'whole'), eye)
+    for (phase, name), kinds in eye.seen.items():
+        wanted = {torch.bfloat16 if phase == 'weights' else torch.float32}
+        assert kinds == wanted, (phase, name)
+    assert {phase for phase, _ in eye.seen} == {
+        'weights', 'discriminator_worst', 'generator_worst', 'architecture'}
+    for name in ('generator', 'discriminator'):
+        assert runner.optim_wrapper[name].skipped == 1
+    assert runner.train_loop._history.epochs[-1]['gap'] != 0
+    source = tmp_path / 'whole'
+    runs.train(runs.resume_from(config(tmp_path / 'again'), source, 6))
+    states = [runs.training_state(runs.load(
+        tmp_path / part / f'iter_{2 * LENGTH}.pth'))
+        for part in ('whole', 'again')]
+    assert not runs.differences(*states)
 
 
 @SLOW
@@ -207,7 +271,7 @@ def test_random_sampling_keeps_the_least_gap_of_all_epochs(tmp_path):
 
 def test_places_and_batches_add_up():
     settings = SearchSettings.read(dict(
-        architecture_dataloader={}, epochs=4, inner_steps=3, worst_steps=2,
+        architecture_dataloader=LOADER, epochs=4, inner_steps=3, worst_steps=2,
         outer_steps=2, architecture_begin=1, solver='unrolled'))
     total = settings.shape.iterations
     assert total == 3 + 3 * LENGTH
@@ -221,7 +285,7 @@ def test_places_and_batches_add_up():
 
 
 def test_published_steps():
-    loader = dict(architecture_dataloader={})
+    loader = dict(architecture_dataloader=LOADER)
     small = SearchSettings.read(loader)
     large = SearchSettings.read(dict(loader, variant='l'))
     assert [n for _, n in small.phases(0)] == [20, 20, 20, 20]
@@ -266,6 +330,8 @@ def test_masks_and_teachers_belong_into_the_training_of_the_result(tmp_path):
 def test_images_of_another_size_are_an_error(tmp_path):
     config = tiny(tmp_path)
     config.model.generator.bottom_width = 2
+    # Else it would be the discriminator that does not fit.
+    config.model.discriminator.input_scale = 8
     with pytest.raises(ConfigError, match='bottom_width = 2'):
         runs.train(config)
 

@@ -56,7 +56,30 @@ def _biggan(style: str) -> dict[str, dict[str, Any]]:
     }
 
 
+_FOUND = dict(
+    derived_generator=dict(
+        type='mmgancomp.DerivedGenerator', genotype='alphagan_s',
+        base_channels=6, noise_size=5, bottom_width=2),
+    # What the published architecture has not.
+    derived_mixed=dict(
+        type='mmgancomp.DerivedGenerator', base_channels=6, noise_size=5,
+        bottom_width=1, genotype=[
+            dict(up=['deconv_norm', 'nearest_conv'],
+                 normal=['identity', 'conv_3x3_bn', 'none']),
+            dict(up=['deconv', 'bilinear_conv'], skip=['deconv'],
+                 normal=['none', 'conv_1x1', 'sep_conv_3x3_single']),
+            dict(up=['nearest', 'deconv'], skip=['deconv_norm', 'bilinear'],
+                 normal=['sep_conv_3x3', 'identity', 'conv_1x1_sn'])]),
+    derived_discriminator=dict(
+        type='mmgancomp.DerivedDiscriminator', base_channels=6,
+        input_scale=8, genotype=[
+            dict(lift=['conv_3x3_first'], normal=['conv_3x3_sn']),
+            dict(normal=['none', 'conv_1x1_sn']),
+            dict(normal=['conv_1x1_sn', 'identity']),
+            dict(normal=['conv_3x3_sn', 'conv_1x1_sn'])]))
+
 _CONFIGS: dict[str, dict[str, Any]] = {
+    **_FOUND,
     **{
         f'biggan_{style}_{role}': config
         for style in ('torch', 'ajbrock')

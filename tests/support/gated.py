@@ -23,7 +23,8 @@ __all__ = [
     'generators', 'slim_model'
 ]
 
-FAMILIES = [f for f in tiny.FAMILIES if f not in ('srgan', 'esrgan')]
+FAMILIES = [f for f in (*tiny.FAMILIES, tiny.FOUND)
+            if f not in ('srgan', 'esrgan')]
 """Those whose generators have places for gates."""
 
 CONSTRUCTOR = 'mmgancomp.CompressionOptimWrapperConstructor'

@@ -14,7 +14,8 @@ from tests.support import tiny
 
 __all__ = ['DIVISORS', 'config', 'inherit']
 
-DIVISORS = dict.fromkeys(tiny.FAMILIES, 2) | dict(stylegan2=32)
+DIVISORS = dict.fromkeys((*tiny.FAMILIES, tiny.FOUND), 2) | dict(
+    stylegan2=32)
 """StyleGAN2 is 512 wide at 16 px; the others are tiny already."""
 
 _RUNS = itertools.count()

@@ -28,6 +28,9 @@ WIDER = dict(
     dcgan=dict(
         generator=dict(base_channels=48), discriminator=dict(base_channels=12)
     ),
+    searched=dict(
+        generator=dict(base_channels=12), discriminator=dict(base_channels=12)
+    ),
     cyclegan=dict(
         generator=dict(base_channels=12), discriminator=dict(
             base_channels=12)),

@@ -27,8 +27,8 @@ from torch import nn
 from mmgancomp.files import write_whole
 
 __all__ = [
-    'FAMILIES', 'SIZES', 'STOCK_WARNINGS', 'config', 'images', 'model',
-    'stock_model'
+    'FAMILIES', 'FOUND', 'SIZES', 'STOCK_WARNINGS', 'config', 'images',
+    'model', 'stock_model'
 ]
 
 FAMILIES = {
@@ -54,7 +54,12 @@ FAMILIES = {
 }
 """Family name -> its stock config, below ``mmagic::``."""
 
-SIZES = dict.fromkeys(FAMILIES, 32) | dict(stylegan2=16)
+FOUND = 'searched'
+"""DCGAN with a searched generator: no stock family, so not among them."""
+
+_STOCK = FAMILIES | {FOUND: FAMILIES['dcgan']}
+
+SIZES = dict.fromkeys(_STOCK, 32) | dict(stylegan2=16)
 """Image edge in pixels; of the small images in super-resolution."""
 
 STOCK_WARNINGS = [
@@ -95,6 +100,14 @@ _MODELS = dict(
     dcgan=dict(
         noise_size=16,
         generator=dict(output_scale=32, base_channels=32),
+        discriminator=dict(input_scale=32, base_channels=8)),
+    searched=dict(
+        noise_size=16,
+        generator=dict(
+            _delete_=True,
+            type='mmgancomp.DerivedGenerator',
+            genotype='alphagan_s',
+            base_channels=8),
         discriminator=dict(input_scale=32, base_channels=8)),
     cyclegan=dict(
         generator=dict(base_channels=8, num_blocks=2),
@@ -217,7 +230,7 @@ def _dataset(family: str) -> dict:
         dict(resize, keys='gt'),
         dict(type='PackInputs')
     ]
-    if family in ('stylegan2', 'dcgan'):
+    if family in ('stylegan2', 'dcgan', FOUND):
         return dict(
             type='BasicImageDataset',
             data_root=str(images() / f'flat{size}'),
@@ -275,7 +288,7 @@ def _merged(base: dict, extra: dict) -> dict:
 
 
 def _source(family: str, settings: dict) -> str:
-    lines = [f'_base_ = {"mmagic::" + FAMILIES[family]!r}']
+    lines = [f'_base_ = {"mmagic::" + _STOCK[family]!r}']
     if 'TinyStyleGAN2' in repr(settings):
         lines += [
             'import sys', f'sys.path.append({str(Path(__file__).parent)!r})',
@@ -299,7 +312,7 @@ def config(family: str,
     flattened copy of the same name into ``work_dir`` itself.
 
     Args:
-        family: A key of :data:`FAMILIES`.
+        family: A key of :data:`FAMILIES`, or :data:`FOUND`.
         work_dir: Where the file is written, and the config's ``work_dir``.
         iterations: ``train_cfg.max_iters``.
         checkpoint: Iterations between checkpoints.
