@@ -19,12 +19,9 @@ from mmgancomp.registry import MODELS
 from tests.support import tiny
 
 __all__ = [
-    'CONSTRUCTOR', 'FAMILIES', 'RATE', 'Diary', 'all_gates', 'config',
+    'CONSTRUCTOR', 'RATE', 'Diary', 'all_gates', 'config',
     'generators', 'slim_model'
 ]
-
-FAMILIES = [f for f in tiny.FAMILIES if f not in ('srgan', 'esrgan')]
-"""Those whose generators have places for gates."""
 
 CONSTRUCTOR = 'mmgancomp.CompressionOptimWrapperConstructor'
 
@@ -39,7 +36,7 @@ def config(family: str, work_dir: Path, *, gates: Any = None,
     """A tiny config of a family with a gated generator.
 
     Args:
-        family: One of :data:`FAMILIES`.
+        family: A key of ``tiny.FAMILIES``.
         work_dir: As in ``tiny.config``.
         gates: Options of the hook, over those that make it act quickly:
             weights and rates are such that all numbers fall by 0.5 / 2N ·
