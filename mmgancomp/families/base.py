@@ -187,6 +187,24 @@ class Family(TeachingQuestions):
         """
         raise self.not_offered('gate_sites', type(network).__name__)
 
+    def set_adversarial_loss(self, model: nn.Module, name: str) -> str:
+        """Let a model train, G and D, with another adversarial loss.
+
+        From then on :meth:`adversarial_loss` answers with it, too.
+
+        Args:
+            model: The model, wrapped or not. Its class stays as it is.
+            name: A key of :data:`mmgancomp.families.losses.BY_NAME`.
+
+        Returns:
+            Name of the loss that stock has.
+
+        Raises:
+            NotOffered: The loss of such a model is in its own config, or a
+                part of its training step that cannot be exchanged.
+        """
+        raise self.not_offered('set_adversarial_loss', type(model).__name__)
+
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         """What published ways of counting give for a network, if any."""
         return []
