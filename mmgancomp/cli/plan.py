@@ -268,7 +268,7 @@ def _show_distillation(console: Any, row: dict[str, Any]) -> None:
     for name, layers in row.get('layers', {}).items():
         for layer in layers:
             through = (f' (connector of {layer["connector"]:,} weights)'
-                       if layer['connector'] else '')
+                       if layer.get('connector') else '')
             console.print(f'  {name}.{layer["student"]} → '
                           f'{layer["teacher"]}{through}')
 
@@ -304,10 +304,10 @@ def _show_gates(console: Any, row: dict[str, Any],
         f'\n[bold]{row["network"]}[/bold] has {row["gates"]} gates on '
         f'{row["channels"]:,} channels: each freezes when more than '
         f'{row["alpha"]:.0%} is closed\n  loss × {row["weight"]:g}, '
-        f'{row["optimizer"]}; {first}, the last after update '
-        f'{row["until"]:,}\n  {network["params_before"]:,} parameters in '
-        f'stock, {network["params"]:,} with gates and transition layers '
-        'until the end,\n  when gates and closed channels are cut out',
+        f'{row["optimizer"]}; {first},\n  the last after update '
+        f'{row["until"]:,}. {network["params_before"]:,} parameters in '
+        f'stock,\n  {network["params"]:,} with gates and transition layers, '
+        'until these and closed\n  channels are cut out at the end',
         highlight=False)
 
 

@@ -71,6 +71,9 @@ class Family(TeachingQuestions):
     for_training: Mapping[str, Any] = {'discriminator': None}
     """Options of the models that leave out what only training needs."""
 
+    tested_in_training = False
+    """Whether the models' own tests run generators in training mode."""
+
     @abstractmethod
     def claims(self, model: nn.Module) -> bool:
         """Whether ``model``, out of any wrapper, is of this family."""
