@@ -97,6 +97,17 @@ def packed() -> dict[str, Any]:
     return found
 
 
+def ppcd_sizes() -> dict[str, Any]:
+    """What is left of PPCD-GAN's student in each structure it may mean."""
+    from .ppcd_sizes import ROWS, measure
+    rows = []
+    for structure, keep in ROWS:
+        rows.append(dict(structure=structure, keep=keep,
+                         **measure(structure, keep)))
+        print(f'  {rows[-1]}', flush=True)
+    return {'rows': rows}
+
+
 def search_epoch() -> dict[str, Any]:
     """An epoch of a search against a plain loop of the same arithmetic."""
     from .search_epoch import measure
@@ -113,6 +124,7 @@ BENCHMARKS = {
     'latency': latency,
     'uneven': uneven,
     'packed': packed,
+    'ppcd_sizes': ppcd_sizes,
     'search_epoch': search_epoch
 }
 

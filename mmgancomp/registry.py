@@ -50,7 +50,8 @@ MODELS = _child(stock.MODELS, [
 HOOKS = _child(stock.HOOKS, [
     f'{SCOPE}.sparsity.hook', f'{SCOPE}.distillation.hook',
     f'{SCOPE}.channels.hook', f'{SCOPE}.channels.gate_hook',
-    f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages'
+    f'{SCOPE}.runtime.hooks', f'{SCOPE}.runtime.stages',
+    f'{SCOPE}.runtime.adversarial'
 ])
 LOOPS = _child(stock.LOOPS, [
     f'{SCOPE}.sparsity.lottery', f'{SCOPE}.search.loop'

@@ -22,6 +22,7 @@ from mmgancomp.runtime.state import RunState
 from mmgancomp.runtime.times import resolve_time
 from mmgancomp.runtime.update import Phase
 
+from .gate_costs import costs_before_after
 from .gate_removal import without_gates
 from .gate_settings import KEY, GateSettings, check_constructor, check_reach
 from .gates import Gate, fingerprint, pruning_loss
@@ -211,13 +212,16 @@ class GateHook(CompressionHook):
         self._removal = {
             'forced': found.forced,
             'difference': found.difference,
-            'params': sum(p.numel() for p in found.networks[0].parameters())
+            **costs_before_after(networks[0].module, found.networks[0])
         }
         # It was written before, without this.
         self._state.write_record()
         print_log(
             f'Without what its gates have closed {networks[0].name} has '
-            f'{self._removal["params"]:,} parameters; images differ by '
+            f'{self._removal["params"]:,} parameters and '
+            f'{self._removal["macs"] / 1e6:,.1f} M MACs (stock: '
+            f'{self._removal["params_before"]:,} and '
+            f'{self._removal["macs_before"] / 1e6:,.1f} M); images differ by '
             f'{found.difference:.1e} of the largest value'
             + (f', {found.forced} gates closed by force'
                if found.forced else '') +

@@ -17,7 +17,7 @@ from .gates import DELTA, INITIAL
 from .gating import add_gates, add_transitions
 from .slimmed import check_agreement, check_names
 
-__all__ = ['Gated']
+__all__ = ['KINDS', 'Gated']
 
 TYPE = f'{SCOPE}.Gated'
 _OPTIONS = ('network', 'delta', 'initial', 'seed', 'gated', 'removed',
@@ -89,6 +89,10 @@ def Gated(network: Mapping[str, Any] | None = None,
     if removed:
         families.without_spectral_norm(built)
     return built
+
+
+KINDS = (TYPE, 'Gated', Gated)
+"""What a config may write as the type of such a network."""
 
 
 def _check(network: Any, delta: Any, initial: Any, seed: Any,

@@ -10,8 +10,8 @@ from mmgancomp.families import GateSite, transition_like
 
 from .gates import DELTA, INITIAL, Gate
 
-__all__ = ['add_gates', 'add_transitions', 'drop_gates', 'gates_of',
-           'is_gated']
+__all__ = ['GATES', 'TRANSITIONS', 'add_gates', 'add_transitions',
+           'drop_gates', 'gates_of', 'is_gated']
 
 GATES, TRANSITIONS = 'gates', 'transitions'
 
@@ -77,7 +77,8 @@ def add_gates(network: nn.Module,
     network.add_module(GATES, nn.ModuleDict())
     for number, site in enumerate(sites):
         conv = network.get_submodule(site.conv)
-        gate = Gate(conv.out_channels, delta, initial, seed + number)
+        gate = Gate(conv.out_channels // site.shuffled, delta, initial,
+                    seed + number)
         gate.to(next(conv.parameters()).device)
         network.gates[site.slot] = gate
         for path in (site.after, *site.also):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -70,20 +70,22 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     return built
 
 
-def without_slimming(config: Any) -> tuple[Any, bool]:
+def without_slimming(config: Any,
+                     also: Sequence[Any] = ()) -> tuple[Any, bool]:
     """A config as stock would have it.
 
     Args:
         config: Any part of a config; left as it is.
+        also: Further types that build a network from the config of one.
 
     Returns:
         The config with every entry of type ``mmgancomp.Slimmed`` replaced
         by the network it narrows, and whether there was any.
     """
     if isinstance(config, Mapping):
-        if config.get('type') in (TYPE, 'Slimmed', Slimmed):
-            return config['network'], True
-        parts = {k: without_slimming(v) for k, v in config.items()}
+        if config.get('type') in (TYPE, 'Slimmed', Slimmed, *also):
+            return without_slimming(config['network'], also)[0], True
+        parts = {k: without_slimming(v, also) for k, v in config.items()}
         plain = type(config)({k: v for k, (v, _) in parts.items()})
         return plain, any(found for _, found in parts.values())
     return config, False

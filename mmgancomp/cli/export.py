@@ -127,6 +127,10 @@ def _onnx(args: argparse.Namespace, config: Config,
         print(f'  the same images as {file.network} in onnxruntime, batches '
               f'of {" and ".join(map(str, BATCHES))}, {len(SEEDS)} seeds: '
               f'largest difference {file.difference:.1e}')
+        if file.tested_otherwise:
+            print('  of eval mode: MMagic tests this model in training mode, '
+                  'with dropout or the\n  statistics of the batch, so '
+                  '`test` gives this file other figures than the checkpoint')
     _tell_test(args)
 
 

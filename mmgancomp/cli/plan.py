@@ -131,11 +131,12 @@ def _cost(family: Family, module: Any) -> dict[str, int]:
 
 def _stock_costs(config: Any, family: Family,
                  own: dict[str, Any]) -> dict[str, Any]:
-    """What the networks cost in the stock config, before narrowing."""
+    """What the networks cost in the stock config, before we built any."""
+    from mmgancomp.channels.gated import KINDS
     from mmgancomp.channels.slimmed import without_slimming
     from mmgancomp.evaluation.profile_model import build_model
-    plain, narrowed = without_slimming(config.model)
-    if not narrowed:
+    plain, changed = without_slimming(config.model, KINDS)
+    if not changed:
         return own
     stock = config.copy()
     stock.model = plain
@@ -183,7 +184,11 @@ def _show(document: dict[str, Any], name: str, layers: bool) -> None:
         elif row['mechanism'] == 'distillation':
             _show_distillation(console, row)
         elif row['mechanism'] == 'gates':
-            _show_gates(console, row)
+            _show_gates(console, row,
+                        document['networks'][row['network']])
+        elif row['mechanism'] == 'adversarial':
+            console.print(f'\nAdversarial loss: {row["loss"]}, of G and D, '
+                          f'in place of the {row["stock"]} of stock')
         elif row['mechanism'] == 'channel_kill':
             _show_fading(console, row)
         elif row['mechanism'] == 'search':
@@ -263,7 +268,7 @@ def _show_distillation(console: Any, row: dict[str, Any]) -> None:
     for name, layers in row.get('layers', {}).items():
         for layer in layers:
             through = (f' (connector of {layer["connector"]:,} weights)'
-                       if layer['connector'] else '')
+                       if layer.get('connector') else '')
             console.print(f'  {name}.{layer["student"]} → '
                           f'{layer["teacher"]}{through}')
 
@@ -290,7 +295,8 @@ def _show_fading(console: Any, row: dict[str, Any]) -> None:
         f'parameters ({after / before:.1%})', highlight=False)
 
 
-def _show_gates(console: Any, row: dict[str, Any]) -> None:
+def _show_gates(console: Any, row: dict[str, Any],
+                network: dict[str, Any]) -> None:
     first = (f'the first freezes about update {row["first_freeze"]:,} by '
              'its loss alone' if row['first_freeze'] is not None else
              'the optimizer decides when')
@@ -298,8 +304,11 @@ def _show_gates(console: Any, row: dict[str, Any]) -> None:
         f'\n[bold]{row["network"]}[/bold] has {row["gates"]} gates on '
         f'{row["channels"]:,} channels: each freezes when more than '
         f'{row["alpha"]:.0%} is closed\n  loss × {row["weight"]:g}, '
-        f'{row["optimizer"]}; {first}, the last after update '
-        f'{row["until"]:,}', highlight=False)
+        f'{row["optimizer"]}; {first},\n  the last after update '
+        f'{row["until"]:,}. {network["params_before"]:,} parameters in '
+        f'stock,\n  {network["params"]:,} with gates and transition layers, '
+        'until these and closed\n  channels are cut out at the end',
+        highlight=False)
 
 
 def _show_search(console: Any, row: dict[str, Any]) -> None:

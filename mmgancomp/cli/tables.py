@@ -47,7 +47,7 @@ def print_profile(found: dict[str, Any]) -> None:
         for name, network in model['networks'].items():
             if 'layers' in network:
                 title = f'{model["name"]} · {name}' if several else name
-                console.print(_layers(title, network['layers']))
+                console.print(_layers(title, network))
 
 
 def _conventions(found: dict[str, Any]) -> list[dict[str, str]]:
@@ -107,16 +107,18 @@ def _print_comparison(console: Console, found: dict[str, Any]) -> None:
             highlight=False)
 
 
-def _layers(title: str, layers: list[dict[str, Any]]) -> Table:
+def _layers(title: str, network: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify='left')
     table.add_column('layer', overflow='fold')
     table.add_column('type')
-    for head in ('shape', 'params', 'non-zero', 'kept', 'MACs'):
+    for head in ('shape', 'params', 'non-zero', 'kept', 'MACs', 'share'):
         table.add_column(head, justify='right', no_wrap=True)
-    for layer in layers:
+    total = network['macs']['executed'] or 1
+    for layer in network['layers']:
         shape = '×'.join(map(str, layer.get('shape', []))) or ABSENT
+        own = layer['macs']['executed']
         table.add_row(layer['name'], layer['type'], shape,
                       count_text(layer['params']),
                       count_text(layer['nonzero']), _kept(layer),
-                      count_text(layer['macs']['executed']))
+                      count_text(own), percent_text(own / total))
     return table

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.evaluation.profile_cost import inference
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from mmgancomp.families.graphs import Graph
 
 __all__ = [
-    'BATCHES', 'OnnxFile', 'SEEDS', 'TOLERANCE', 'onnx_paths', 'read_sealed',
-    'session', 'write_onnx'
+    'BATCHES', 'OnnxFile', 'SEEDS', 'TOLERANCE', 'differs_in_training',
+    'onnx_paths', 'read_sealed', 'session', 'write_onnx'
 ]
 
 BATCHES, SEEDS = (1, 3), (0, 1)
@@ -46,6 +48,8 @@ class OnnxFile:
         bytes: Its size.
         inputs: Names of its inputs, in order.
         difference: The largest difference that the check found.
+        tested_otherwise: Whether the model's own tests run the generator in
+            training mode, which makes other images than a graph does.
     """
 
     path: Path
@@ -53,6 +57,7 @@ class OnnxFile:
     bytes: int
     inputs: list[str]
     difference: float
+    tested_otherwise: bool = False
 
 
 def onnx_paths(path: str | Path, names: Sequence[str]) -> dict[str, Path]:
@@ -102,9 +107,17 @@ def write_onnx(path: str | Path,
         write_whole(paths[subject.name], content)
     return [
         OnnxFile(paths[subject.name], subject.name, len(content),
-                 graph.inputs, worst)
+                 graph.inputs, worst, subject.family.tested_in_training
+                 and differs_in_training(subject.module))
         for subject, graph, content, worst in made
     ]
+
+
+def differs_in_training(network: nn.Module) -> bool:
+    """Whether eval mode makes other images than training mode."""
+    return any(
+        isinstance(module, _BatchNorm | _DropoutNd)
+        for module in network.modules())
 
 
 def _tensors(graph: Graph, subject: Subject, batch: int, seed: int,

@@ -9,12 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from mmgancomp.errors import ConfigError, MMGanCompError
 
-from .onnx_file import read_sealed, session
+from .onnx_file import differs_in_training, read_sealed, session
 
 __all__ = ['OnnxForward', 'stand_in']
 
@@ -81,9 +79,8 @@ class OnnxForward:
 
     def _tell_mode(self) -> None:
         """Say once that a model wants training mode, which no graph has."""
-        if self.told or not self.network.training or not any(
-                isinstance(module, _BatchNorm | _DropoutNd)
-                for module in self.network.modules()):
+        if self.told or not self.network.training or (
+                not differs_in_training(self.network)):
             return
         self.told = True
         from mmengine.logging import print_log

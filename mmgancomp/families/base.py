@@ -71,6 +71,9 @@ class Family(TeachingQuestions):
     for_training: Mapping[str, Any] = {'discriminator': None}
     """Options of the models that leave out what only training needs."""
 
+    tested_in_training = False
+    """Whether the models' own tests run generators in training mode."""
+
     @abstractmethod
     def claims(self, model: nn.Module) -> bool:
         """Whether ``model``, out of any wrapper, is of this family."""
@@ -199,6 +202,24 @@ class Family(TeachingQuestions):
         writes, once a residual sum has its own convolution in between.
         """
         raise self.not_offered('gate_sites', type(network).__name__)
+
+    def set_adversarial_loss(self, model: nn.Module, name: str) -> str:
+        """Let a model train, G and D, with another adversarial loss.
+
+        From then on :meth:`adversarial_loss` answers with it, too.
+
+        Args:
+            model: The model, wrapped or not. Its class stays as it is.
+            name: A key of :data:`mmgancomp.families.losses.BY_NAME`.
+
+        Returns:
+            Name of the loss that stock has.
+
+        Raises:
+            NotOffered: The loss of such a model is in its own config, or a
+                part of its training step that cannot be exchanged.
+        """
+        raise self.not_offered('set_adversarial_loss', type(model).__name__)
 
     def cost_conventions(self, network: nn.Module) -> list[CostConvention]:
         """What published ways of counting give for a network, if any."""

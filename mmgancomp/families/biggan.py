@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from mmgancomp.plugins import hookimpl
 
-from . import losses, residual_groups
-from .base import Family, bare, inherits
+from . import residual_groups
+from .base import Family, inherits
 from .calls import FeaturePoint
 from .conventions import CostConvention, biggan_macs
-from .gan import BaseGANFamily
 from .groups import ChannelGroup
+from .hinge import HingeGANFamily
 from .narrowing import narrow_base, stock_class, width
 from .points import by_resolution, numbered
 from .sites import GateSite, in_residual_blocks
 
 
-class BigGANFamily(BaseGANFamily):
+class BigGANFamily(HingeGANFamily):
     """Class-conditional, hinge loss.
 
     Spectral norm comes in two styles. Torch's keeps the trained weight in
@@ -74,11 +74,6 @@ class BigGANFamily(BaseGANFamily):
         return [
             CostConvention('paper', 'DGL-GAN, Table 4', biggan_macs(network))
         ]
-
-    def adversarial_loss(self, model: nn.Module, logits: Tensor,
-                         for_generator: bool, real: bool) -> Tensor:
-        losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
-        return losses.hinge(logits, for_generator, real)
 
     def gate_sites(self, network: nn.Module) -> list[GateSite]:
         """See :meth:`Family.gate_sites`.

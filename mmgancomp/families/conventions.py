@@ -65,31 +65,43 @@ def biggan_macs(network: nn.Module) -> int:
     The counter behind that table takes ``(R⁴ // 16) · C · R² / 2`` for the
     second product of the attention over an R × R map with C channels, in
     place of ``R² · (R² / 4) · (C / 2)``; at 128 px this one term is 95 % of
-    the published 432.98 G. It is of use for nothing but comparing with
-    published numbers.
+    the published 432.98 G. C / 2 is the width of the values; the first
+    product counts half of the query-key width. It is of use for nothing but
+    comparing with published numbers.
 
     Args:
         network: MMagic's generator, of any width and size.
     """
     edge, total = network.input_scale, 0
     condition = network.dim_after_concat
-    channels = 0
-    for block in network.conv_blocks:
+    transitions = getattr(network, 'transitions', {})
+    for index, block in enumerate(network.conv_blocks):
         if hasattr(block, 'theta'):
-            total += _attention(block.in_channels, edge)
+            total += _attention(block, edge)
             continue
         edge *= 2 if block.with_upsample else 1
-        inside = block.conv1.in_channels
-        channels = block.conv1.out_channels
-        shortcut = 1 if block.learnable_sc else 0
-        total += (9 + shortcut) * inside * channels * edge**2
-        total += 9 * channels**2 * edge**2
-        total += condition * (inside + channels)
+        layers = [(block.conv1, 9), (block.conv2, 9)]
+        if block.learnable_sc:
+            layers.append((block.shortcut, 1))
+        # Of a generator whose gates have been cut out.
+        slot = f'conv_blocks-{index}-conv2-conv'
+        if slot in transitions:
+            layers.append((transitions[slot], 1))
+        total += sum(kernel * layer.in_channels * layer.out_channels
+                     for layer, kernel in layers) * edge**2
+        total += condition * (block.conv1.in_channels +
+                              block.conv1.out_channels)
     output = network.output_layer
-    return total + 9 * channels * output.out_channels * edge**2
+    return total + 9 * output.in_channels * output.out_channels * edge**2
 
 
-def _attention(channels: int, edge: int) -> int:
-    convolutions = 5 * channels**2 * edge**2 // 4
-    scores = (channels // 16) * edge**4 // 4
-    return convolutions + scores + (edge**4 // 16) * channels * edge**2 // 2
+def _attention(block: nn.Module, edge: int) -> int:
+    # The widths of its layers: the block's own number is the stock one.
+    channels = block.theta.in_channels
+    query, value = block.theta.out_channels, block.g.out_channels
+    convolutions = 2 * channels * (query + value) * edge**2
+    if (query, value) == (channels // 8, channels // 2):
+        # The counter rounds only once.
+        convolutions = 5 * channels**2 * edge**2 // 4
+    scores = (query // 2) * edge**4 // 4
+    return convolutions + scores + (edge**4 // 16) * value * edge**2

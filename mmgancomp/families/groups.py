@@ -202,8 +202,7 @@ class GroupTable:
         gates = getattr(self.network, 'gates', ())
         return [
             Slot(f'gates.{name}.{tensor}', 0, role='each')
-            for name in (conv.replace('.', '-')
-                         for conv in (path, f'{path}.conv'))
+            for name in _slots(path)
             if name in gates for tensor in ('weight', 'kept')
         ]
 
@@ -218,14 +217,12 @@ class GroupTable:
             (:func:`mmgancomp.channels.gating.add_transitions`): the block's
             channels are then a group of their own. Else the block.
         """
-        slot = f'{path}.conv'.replace('.', '-')
-        transition = f'transitions.{slot}'
-        try:
-            self.network.get_submodule(transition)
-        except AttributeError:
-            return path
-        self.add(path, path, transition)
-        return transition
+        transitions = getattr(self.network, 'transitions', ())
+        for slot in _slots(path):
+            if slot in transitions:
+                self.add(path, path, f'transitions.{slot}')
+                return f'transitions.{slot}'
+        return path
 
     def chain(self, paths: list[str]) -> None:
         """Declare a group between each of these layers and the next."""
@@ -250,6 +247,11 @@ class GroupTable:
             f'{path}.theta {path}.phi',
             attention=path,
             value=f'{path}.g')
+
+
+def _slots(path: str) -> list[str]:
+    """What a gate on a layer, or on the convolution in it, is called."""
+    return [conv.replace('.', '-') for conv in (path, f'{path}.conv')]
 
 
 def _block(name: str, width: int, part: Part, offset: int | None) -> int:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from .base import Family
 
 __all__ = [
-    'AdversarialLoss', 'check_unchanged', 'hinge', 'least_squares', 'logistic',
-    'vanilla', 'wasserstein'
+    'BY_NAME', 'AdversarialLoss', 'check_unchanged', 'hinge',
+    'least_squares', 'logistic', 'vanilla', 'wasserstein'
 ]
 
 AdversarialLoss = Callable[[Tensor, bool, bool], Tensor]
@@ -48,6 +48,10 @@ def wasserstein(logits: Tensor, for_generator: bool, real: bool) -> Tensor:
 
 def _target(logits: Tensor, for_generator: bool, real: bool) -> Tensor:
     return logits.new_full((), float(real or for_generator)).expand_as(logits)
+
+
+BY_NAME: dict[str, AdversarialLoss] = {'hinge': hinge, 'bce': vanilla}
+"""Losses that a config can name."""
 
 
 def check_unchanged(family: Family,

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from mmgancomp.plugins import hookimpl
 
-from . import losses, residual_groups
-from .base import Family, bare, inherits
+from . import residual_groups
+from .base import Family, inherits
 from .calls import FeaturePoint
-from .gan import BaseGANFamily
 from .groups import ChannelGroup
+from .hinge import HingeGANFamily
 from .narrowing import narrow_base, stock_class
 from .points import by_resolution, numbered
 from .sites import GateSite, in_residual_blocks
 
 
-class SAGANFamily(BaseGANFamily):
+class SAGANFamily(HingeGANFamily):
     """Class-conditional, hinge loss, with or without self-attention."""
 
     name = 'sagan'
@@ -43,11 +43,6 @@ class SAGANFamily(BaseGANFamily):
             return residual_groups.discriminator(network, '_',
                                                  'from_rgb').groups
         return super().channel_groups(network)
-
-    def adversarial_loss(self, model: nn.Module, logits: Tensor,
-                         for_generator: bool, real: bool) -> Tensor:
-        losses.check_unchanged(self, bare(model), 'gen_loss', 'disc_loss')
-        return losses.hinge(logits, for_generator, real)
 
     def image_size(self, network: nn.Module) -> int:
         """See :meth:`BaseGANFamily.image_size`.

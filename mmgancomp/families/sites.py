@@ -32,12 +32,15 @@ class GateSite(NamedTuple):
         also: Further modules whose output is multiplied likewise.
         joins: Whether the gated channels are then added to other ones. A
             1×1 convolution comes in between: PPCD-GAN's transition layer.
+        shuffled: How many of the convolution's channels a pixel shuffle
+            makes one of before they are multiplied.
     """
 
     conv: str
     after: str
     joins: bool = False
     also: tuple[str, ...] = ()
+    shuffled: int = 1
 
     @property
     def slot(self) -> str:

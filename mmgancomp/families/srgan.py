@@ -17,6 +17,7 @@ from .calls import Call, FeaturePoint, Objective, Scene
 from .groups import ChannelGroup
 from .narrowing import narrow_options, stock_class
 from .points import numbered
+from .sites import GateSite
 
 _VGG_EDGE = 128
 """Image edge that the stock discriminator insists on."""
@@ -66,6 +67,14 @@ class SRGANFamily(Family):
             if inherits(network, name):
                 return declare(network).groups
         return super().channel_groups(network)
+
+    def gate_sites(self, network: nn.Module) -> list[GateSite]:
+        """See :meth:`Family.gate_sites`: all but the first and the last."""
+        if inherits(network, 'MSRResNet'):
+            return srgan_groups.gates_of_residual(network)
+        if inherits(network, 'RRDBNet'):
+            return srgan_groups.gates_of_residual_dense(network)
+        return super().gate_sites(network)
 
     def adversarial_loss(self, model: nn.Module, logits: Tensor,
                          for_generator: bool, real: bool) -> Tensor:

@@ -31,6 +31,7 @@ class TranslationFamily(Family):
     """The GAN loss that the model class is known for."""
 
     discriminator_loss_weight = .5
+    tested_in_training = True
 
     def networks(self, model: nn.Module) -> dict[str, Network]:
         model = bare(model)

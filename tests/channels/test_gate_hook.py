@@ -10,7 +10,10 @@ from mmgancomp import families
 from mmgancomp.channels import gate_hook
 from mmgancomp.channels.gate_hook import GateHook
 from mmgancomp.channels.remove import outputs
+from mmgancomp.cli.plan import plan
 from mmgancomp.errors import ConfigError
+from mmgancomp.families.macs import macs
+from mmgancomp.families.plain_copy import plain_copy
 from mmgancomp.registry import MODELS
 from mmgancomp.runtime.planning import context_of
 from tests.support import gated, half, runs, teaching, tiny  # noqa: F401
@@ -77,7 +80,20 @@ def test_the_record_has_each_gate(whole):
     assert [(g['channels'], g['kept'], g['frozen']) for g in entry['gates']
             ] == [(16, 7, True)] * 6
     assert {g['frozen_at'] for g in entry['gates']} <= {6, 7, 8}
-    assert entry['without_gates']['params'] < entry['params']
+    slim, stock = entry['without_gates'], tiny.model('sngan_proj').generator
+    assert slim['params_before'] == sum(
+        p.numel() for p in stock.parameters())
+    left = slim_generator(folder)['generator'].module
+    assert slim['params'] == sum(p.numel() for p in left.parameters())
+    # Of each network an image's: its spectral norm is no part of it.
+    known = next(f for f in families.known() if f.name == 'sagan')
+    assert [slim['macs_before'], slim['macs']] == [
+        macs(plain_copy(net), *known.example_call(
+            net, 1, torch.Generator().manual_seed(0)))[0]
+        for net in (stock, left)
+    ]
+    assert slim['macs'] < slim['macs_before']
+    assert slim['params'] < entry['params']
     assert entry['without_gates']['forced'] == 0
     assert entry['without_gates']['difference'] < 1e-4
 
@@ -93,8 +109,8 @@ def slim_generator(folder):
 
 def test_what_is_left_is_built_from_its_files(whole):
     folder, runner, diary = whole
-    plan = json.loads((folder / 'plan.json').read_text())
-    kept = plan['networks']['generator']
+    written = json.loads((folder / 'plan.json').read_text())
+    kept = written['networks']['generator']
     assert set(kept) == {
         f'conv_blocks.{i}.conv_{j}' for i in range(3) for j in (1, 2)
     }
@@ -112,6 +128,34 @@ def test_what_is_left_is_built_from_its_files(whole):
         16, 7, 1, 1)
     assert not any('gates' in name or 'weight_orig' in name
                    for name in slim.state_dict())
+
+
+def test_a_plan_tells_stock_from_gated(tmp_path):
+    document = plan(gated.config('sngan_proj', tmp_path, gates={}))
+    network, (row, ) = (document['networks']['generator'],
+                        document['mechanisms'])
+    stock = tiny.model('sngan_proj').generator
+    assert network['params_before'] == sum(
+        p.numel() for p in stock.parameters())
+    transitions = 3 * (16**2 + 16)
+    assert network['params'] == (network['params_before'] + transitions +
+                                 row['channels'])
+    assert network['macs_after'] - network['macs_before'] == (
+        16**2 * (8**2 + 16**2 + 32**2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('family', ['srgan', 'esrgan'])
+def test_super_resolution_ends_slim(family, tmp_path):
+    run(tmp_path, family, iterations=2, gates=dict(
+        loss_weight=2., optimizer=dict(type='SGD', lr=9.)))
+    slim = slim_generator(tmp_path / 'run')['generator'].module
+    assert 'transitions' in dict(slim.named_children())
+    record = json.loads((tmp_path / 'run/compression.json').read_text())
+    entry = record['models'][-1]['networks']['generator']
+    assert entry['without_gates']['params'] < entry['without_gates'][
+        'params_before']
+    assert entry['without_gates']['difference'] < 1e-4
 
 
 @pytest.mark.parametrize('point', [8])

@@ -17,7 +17,7 @@ from tests.support import gated, tiny
 pytestmark = tiny.STOCK_WARNINGS
 
 SITES = dict(stylegan2=5, biggan=6, sagan=6, sngan_proj=6, dcgan=3,
-             searched=13, cyclegan=8, pix2pix=9)
+             searched=13, cyclegan=8, pix2pix=9, srgan=5, esrgan=19)
 """Gates per family at its tiny size: a residual block has two."""
 
 
@@ -47,7 +47,7 @@ def generator(model):
     known = families.of(model)
     network = next(n.module for n in known.networks(model).values()
                    if n.role == 'generator')
-    size = 32 if known.name in ('cyclegan', 'pix2pix') else None
+    size = dict(cyclegan=32, pix2pix=32, srgan=16).get(known.name)
     args, _ = call = known.example_call(network, 2,
                                         torch.Generator().manual_seed(0),
                                         size)
@@ -111,7 +111,7 @@ def test_a_closed_channel_has_no_part_in_the_image(family, built):
 
     def spoil(module, inputs, output):
         output = output.clone()
-        output[:, 1] += 7.
+        output[:, site.shuffled:2 * site.shuffled] += 7.
         return output
 
     with known.fixed_noise(network), torch.no_grad():

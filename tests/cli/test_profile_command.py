@@ -70,6 +70,9 @@ def test_table_compares_two_models(config, tmp_path, capsys):
     assert 'tiny_dcgan as initialised' in shown
     assert 'timed in turn' in shown
     assert 'ConvTranspose2d' in shown
+    shares = [float(line.split()[-2]) for line in shown.splitlines()
+              if 'ConvTranspose2d' in line]
+    assert sum(shares) == pytest.approx(2 * 100, abs=1)
 
 
 def test_overrides_are_those_of_the_profiled_config(config, capsys):

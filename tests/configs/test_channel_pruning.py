@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from mmengine import Config
 
+from mmgancomp import families
 from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
 from tests.support import runs, tiny
+from tests.support.pictures import shortened
 from tests.support.variants import variants
 
 pytestmark = tiny.STOCK_WARNINGS
@@ -116,3 +118,34 @@ def test_both_small_runs(tmp_path, monkeypatch):
     kept = runs.load(written / 'slim.pth')['state_dict']
     shapes = {k: v.shape for k, v in runner.model.state_dict().items()}
     assert {k: v.shape for k, v in kept.items()} == shapes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FADE, ids=lambda p: p.stem)
+def test_starts_and_steps_at_full_size(path, tmp_path):
+    """One update of each of the two runs; the second has the plan's size."""
+    config = shortened(without_weights(path), tmp_path)
+    config.default_hooks.channel_kill.networks.generator.update(
+        begin='start', end=1)
+    runs.train(config)
+    run = tmp_path / 'run'
+    slim = load_config(str(FOLDER / path.name.replace('fade-50', 'slim')))
+    shortened(slim, tmp_path / 'slim')
+    slim.model.generator.plan = str(run / 'plan.json')
+    slim.load_from = str(run / 'slim.pth')
+    runner = runs.train(slim)
+    before = runs.load(run / 'slim.pth')['state_dict']
+    after = runner.model.state_dict()
+    assert {k: v.shape for k, v in before.items()} == {
+        k: v.shape for k, v in after.items()}
+    weights = [k for k in after if k.startswith('generator')
+               and k.endswith(('weight', 'weight_orig'))
+               and 'generator_ema' not in k]
+    assert any(not after[k].equal(before[k]) for k in weights)
+    line, = (line for line in README.split('\n') if f']({path.name})' in line)
+    promised = int(re.findall(r'[\d,]+', line.split('|')[3])[1]
+                   .replace(',', ''))
+    bare = families.bare(runner.model)
+    networks = families.of(bare).networks(bare)
+    assert {sum(p.numel() for p in n.module.parameters())
+            for n in networks.values() if n.role == 'generator'} == {promised}

@@ -1,14 +1,19 @@
-"""PPCD-GAN's configs plan, and each line of its table is a plan."""
+"""PPCD-GAN's configs plan, step, and each line of its table is a plan."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from mmgancomp.cli import plan as plan_command
 from mmgancomp.cli.common import load_config
+from mmgancomp.cli.main import main
 from mmgancomp.cli.plan import plan
+from mmgancomp.runtime.record import read_record
 from tests.configs.test_variants import options
-from tests.support import taught
+from tests.support import gated, runs, taught
+from tests.support.pictures import shortened
 from tests.support.tiny import STOCK_WARNINGS
 from tests.support.variants import variants
 
@@ -19,9 +24,10 @@ ALL = sorted(FOLDER.glob('*.py'))
 DIGITS, = FOLDER.glob('*digits*')
 SAGAN, = FOLDER.glob('*sagan*')
 FOUND = variants(FOLDER / 'README.md')
-GATES = dict(sagan=10, cyclegan=22, pix2pix=15, stylegan2=13, sngan=4)
+GATES = dict(sagan=10, cyclegan=22, pix2pix=15, stylegan2=13, sngan=4,
+             srgan=35)
 
-assert len(ALL) == 5 and len(FOUND) >= 14
+assert len(ALL) == 6 and len(FOUND) >= 14
 
 
 @pytest.fixture(scope='module')
@@ -59,10 +65,16 @@ def test_plan(path, folder):
         attention = config.default_hooks.distillation.generator.attention
         assert attention.layers == ['16px', '32px', '64px', '128px']
         attention.layers = ['8px', '16px']
+    elif '_srgan' in path.name:
+        # The small one has one block.
+        attention = config.default_hooks.distillation.generator.attention
+        attention.layers = ['block1']
     document = plan(config)
     found = rows(document, 'gates')
+    small = dict(stylegan2=5, srgan=5)
     assert {row['gates'] for row in found} == {
-        5 if 'stylegan2' in path.name else gates_of(path)}
+        next((n for kind, n in small.items() if f'_{kind}' in path.name),
+             gates_of(path))}
     assert {row['alpha'] for row in found} == {.7 if path == SAGAN else .5}
     term, = (r for r in rows(document, 'distillation') if 'term' in r)
     assert term['type'] == 'AttentionMapLoss' and term['weight'] == 1
@@ -73,20 +85,67 @@ def test_plan(path, folder):
     assert all(row['first_freeze'] < total / 2 for row in found)
 
 
+def test_the_command_shows_it(folder, capsys, monkeypatch):
+    config = taught.teach(load_config(str(DIGITS)), folder)
+    monkeypatch.setattr(plan_command, 'load_config', lambda *_: config)
+    assert main(['plan', str(DIGITS)]) == 0
+    shown = capsys.readouterr().out
+    assert 'AttentionMapLoss by teacher' in shown
+    assert re.search(r'\n  generator\.\S+ → \S+\n', shown)
+    assert 'has 4 gates on ' in shown and ' parameters in stock' in shown
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('path', ALL, ids=lambda p: p.stem)
 def test_numbers_of_the_readme(path):
     config = load_config(str(path))
     config.default_hooks.distillation = None
+    if 'perceptual_loss' in config.model:
+        config.model.perceptual_loss = None
     gates, (stock, student), first = of_readme(path)
     document = plan(config)
     row = rows(document, 'gates')[0]
     assert [row['gates']] == gates and [row['first_freeze']] == first
     network = document['networks'][row['network']]
     assert network['params'] == student + row['channels']
+    assert network['params_before'] == stock
     config.model.generator.gated = False
     config.default_hooks.gates = None
     assert plan(config)['networks'][row['network']]['params'] == stock
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', ALL, ids=lambda p: p.stem)
+def test_starts_steps_and_ends_slim_at_full_size(path, tmp_path):
+    """One update in which the numbers of the gates fall by a half."""
+    config = taught.at_full_size(shortened(load_config(str(path)), tmp_path),
+                                 tmp_path)
+    (count, ), (_, student), _ = of_readme(path)
+    gates = config.default_hooks.gates
+    gates.optimizer = dict(type='SGD', lr=.5 * count / .01)
+    diary = gated.Diary()
+    runner = runs.train(config, diary)
+    assert (diary.frozen[0], diary.frozen[-1]) == (
+        0, count * len(gated.generators(runner)))
+    assert diary.weights[0] == pytest.approx(.505, abs=.001)
+    run = tmp_path / 'run'
+    entries = read_record(run)['models'][-1]['networks']
+    found = [e for e in entries.values() if 'gates' in e]
+    for entry in found:
+        kept, whole = (sum(g[key] for g in entry['gates'])
+                       for key in ('kept', 'channels'))
+        # They begin evenly spread from 0.01 to 1.
+        assert .45 < kept / whole < .55
+        # The last update has frozen them all.
+        assert entry['without_gates']['forced'] == 0
+        assert entry['without_gates']['difference'] < 1e-3
+        assert entry['without_gates']['params'] < student
+    kept = json.loads((run / 'plan.json').read_text())['networks']
+    assert len(kept['generator']) <= count
+    slim = gated.slim_model(run)
+    size = sum(p.numel() for name, p in slim.named_parameters()
+               if name.startswith(('generator.', 'generators.photo.')))
+    assert size == found[0]['without_gates']['params']
 
 
 def of_table(variant, path):

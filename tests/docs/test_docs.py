@@ -408,3 +408,13 @@ def test_shares_of_packed_files_are_those_of_the_benchmark():
                 f'{row["with_layers"]["file_over_dense"]:.3f} | '
                 f'{row["density"]:g} | '
                 f'{row["file"]["file_over_dense"]:.3f} |') in text
+
+
+def test_sizes_of_the_student_are_those_of_the_benchmark():
+    kept = json.loads(
+        (ROOT / 'benchmarks' / 'results' / 'ppcd_sizes.json').read_text())
+    text = (ROOT / 'docs' / 'ppcd_gan.md').read_text()
+    for row in kept['results']['rows']:
+        share = '–' if row['keep'] == 1 else f'{row["keep"]:g}'
+        assert (f'| {row["structure"]} | {share} | {row["params"]:,} | '
+                f'{row["macs"] / 1e9:.3f} G |') in text

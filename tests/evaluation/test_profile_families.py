@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmgancomp import families
+from mmgancomp.channels.gating import add_gates, add_transitions
 from mmgancomp.evaluation.profile_cost import inference, macs
 from mmgancomp.families.plain_copy import plain_copy
 from tests.support import tiny
@@ -19,13 +20,22 @@ pytestmark = tiny.STOCK_WARNINGS
 EDGE = dict(cyclegan=32, pix2pix=32, srgan=16, esrgan=16)
 
 
-def generator(name):
+def network_of(name, role='generator'):
     model = tiny.model(name)
     family = families.of(model)
-    network = next(iter(family.networks(model).values())).module
+    network = next(n.module for n in family.networks(model).values()
+                   if n.role == role)
+    small = role == 'generator' or name in ('cyclegan', 'pix2pix')
     args, kwargs = family.example_call(
-        network, 1, torch.Generator().manual_seed(0), size=EDGE.get(name))
+        network, 1, torch.Generator().manual_seed(0),
+        size=EDGE.get(name) if small else None)
     return network.eval(), args, kwargs
+
+
+both = pytest.mark.parametrize('name, role', [
+    (name, role) for name in tiny.FAMILIES
+    for role in ('generator', 'discriminator')
+])
 
 
 def counted(network, args, kwargs):
@@ -88,9 +98,9 @@ def multiplied(network, args, kwargs):
     return total
 
 
-@pytest.mark.parametrize('name', tiny.FAMILIES)
-def test_total_is_torchs_and_the_layers_add_up(name):
-    network, args, kwargs = generator(name)
+@both
+def test_total_is_torchs_and_the_layers_add_up(name, role):
+    network, args, kwargs = network_of(name, role)
     total, shares = macs(network, args, kwargs)
     # What spectral norm does to its weights is no image's: leave it out.
     whole = network if name == 'stylegan2' else plain_copy(network)
@@ -99,15 +109,15 @@ def test_total_is_torchs_and_the_layers_add_up(name):
     assert all(share >= 0 for share in shares.values())
 
 
-@pytest.mark.parametrize('name', tiny.FAMILIES)
-def test_total_is_that_of_the_shapes(name):
-    network, args, kwargs = generator(name)
+@both
+def test_total_is_that_of_the_shapes(name, role):
+    network, args, kwargs = network_of(name, role)
     assert macs(network, args, kwargs)[0] == multiplied(
         network, args, kwargs)
 
 
 def test_attention_products_are_counted():
-    network, args, kwargs = generator('sagan')
+    network, args, kwargs = network_of('sagan')
     assert any(type(module).__name__ == 'SelfAttentionBlock'
                for module in network.modules())
     _, shares = macs(network, args, kwargs)
@@ -116,3 +126,21 @@ def test_attention_products_are_counted():
         if type(module).__name__ == 'SelfAttentionBlock'
     ]
     assert products and all(share > 0 for share in products)
+
+
+def test_each_layer_of_a_gated_network_has_its_own():
+    """Transition layers are called from hooks of other layers."""
+    network, args, kwargs = network_of('sagan')
+    before, _ = macs(network, args, kwargs)
+    sites = families.gate_sites(network)
+    add_gates(network, sites)
+    add_transitions(network, sites)
+    total, shares = macs(network, args, kwargs)
+    assert all(share >= 0 for share in shares.values())
+    own = {
+        path: share for path, share in shares.items()
+        if path.startswith('transitions.')
+    }
+    # 16 channels at 8, 16 and 32 px.
+    assert sorted(own.values()) == [16**2 * n**2 for n in (8, 16, 32)]
+    assert total - sum(own.values()) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
@@ -66,20 +65,6 @@ def kept_of(config, share):
     }
 
 
-def planned(family, folder, kept):
-    base = tiny.config(family, folder)
-    plan = dict(schema=1, networks=dict(generator=kept))
-    (folder / 'plan.json').write_text(json.dumps(plan))
-    path = folder / 'source' / 'planned.py'
-    path.write_text(
-        f'_base_ = [{str(base.filename)!r}]\n'
-        'model = dict(generator=dict(\n'
-        "    _delete_=True, type='mmgancomp.Slimmed',\n"
-        '    network={{_base_.model.generator}},\n'
-        f'    plan={str(folder / "plan.json")!r}))\n')
-    return Config.fromfile(path)
-
-
 UNIFORM = [('dcgan', 0.75), ('pix2pix', 0.5)] + [
     pytest.param(family, 0.5, marks=pytest.mark.slow)
     for family in tiny.FAMILIES if family not in ('stylegan2', 'pix2pix')
@@ -90,7 +75,7 @@ UNIFORM = [('dcgan', 0.75), ('pix2pix', 0.5)] + [
 def test_a_uniform_plan_is_a_stock_config(family, share, tmp_path):
     base = tiny.config(family, tmp_path)
     chosen, found = written(
-        planned(family, tmp_path, kept_of(base, share)), tmp_path)
+        exported.planned(family, tmp_path, kept_of(base, share)), tmp_path)
     assert found.stock and 'Slimmed' not in found.config.read_text()
     networks = families.of(rebuilt(found)).networks(rebuilt(found))
     assert networks[chosen[0].name].module.state_dict().keys() == (
@@ -102,7 +87,8 @@ def test_another_plan_stands_in_the_config(tmp_path):
     kept = kept_of(base, 1)
     name = next(n for n in kept if len(kept[n]) > 8)
     kept = {name: kept[name][1:]}
-    chosen, found = written(planned('biggan', tmp_path, kept), tmp_path)
+    chosen, found = written(
+        exported.planned('biggan', tmp_path, kept), tmp_path)
     assert not found.stock
     (tmp_path / 'plan.json').unlink()
     model = rebuilt(found)
@@ -117,7 +103,7 @@ def test_another_plan_stands_in_the_config(tmp_path):
 def test_any_plan_is_exported_and_comes_back(family, seed, tmp_path):
     base = subjects(tiny.config(family, tmp_path))[0]
     kept = cuts.plan(families.channel_groups(base.module), seed)
-    chosen, found = written(planned(family, tmp_path, kept), tmp_path)
+    chosen, found = written(exported.planned(family, tmp_path, kept), tmp_path)
     model = rebuilt(found)
     networks = families.of(model).networks(model)
     for subject in chosen:

@@ -269,6 +269,21 @@ def test_a_graph_of_another_generator(written, tmp_path):
         OnnxForward(written[1], translator.module)
 
 
+@pytest.mark.parametrize('family, told', [
+    ('pix2pix', True), ('dcgan', False),
+    pytest.param('cyclegan', False, marks=pytest.mark.slow)
+])
+def test_the_command_says_that_tests_are_in_another_mode(
+        family, told, tmp_path, capsys):
+    """CycleGAN's are too, which makes no difference to instance norm."""
+    config = tiny.config(family, tmp_path)
+    checkpoint = exported.checkpoint(config, tmp_path / 'a.pth')
+    assert main(['export', config.filename, checkpoint, '--to', 'onnx',
+                 '--out', str(tmp_path / 'g.onnx')]) == 0
+    said = 'MMagic tests this model in training mode'
+    assert (said in capsys.readouterr().out) is told
+
+
 def test_the_command_says_what_it_checked(tmp_path, capsys):
     config = tiny.config('stylegan2', tmp_path)
     checkpoint = exported.checkpoint(config, tmp_path / 'a.pth')

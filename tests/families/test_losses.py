@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine import MessageHub
+from torch.nn.functional import softplus
 
 from mmgancomp import families
 from mmgancomp.families import NotOffered
@@ -161,3 +162,32 @@ def test_a_model_without_any_loss_is_not_guessed():
     model = Lossless(bodies.generator, bodies.discriminator)
     with pytest.raises(NotOffered, match='adversarial_loss.*Lossless'):
         families.of(model).adversarial_loss(model, logits(), True, True)
+
+
+@pytest.mark.parametrize('name', CONDITIONAL)
+def test_another_loss_is_trained_and_answered_with(name):
+    model = tiny.model(name)
+    family = families.of(model)
+    assert family.set_adversarial_loss(model, 'bce') == 'hinge'
+    fake, real = logits(), logits()
+    stock = {}
+    for terms in (model.gen_loss(fake), model.disc_loss(fake, real)):
+        loss, logged = terms
+        stock.update(logged)
+        assert loss == sum(v for k, v in logged.items() if k != 'loss')
+    for key, mine, by_hand in (
+            ('loss_gen', (fake, True, False), softplus(-fake)),
+            ('loss_disc_fake', (fake, False, False), softplus(fake)),
+            ('loss_disc_real', (real, False, True), softplus(-real))):
+        answered = family.adversarial_loss(model, *mine)
+        torch.testing.assert_close(answered, by_hand.mean())
+        torch.testing.assert_close(stock[key], answered.detach())
+    family.set_adversarial_loss(model, 'hinge')
+    torch.testing.assert_close(model.gen_loss(fake)[0], -fake.mean())
+
+
+@pytest.mark.parametrize('name', ['stylegan2', 'dcgan', 'cyclegan', 'srgan'])
+def test_a_loss_that_cannot_be_exchanged(name):
+    model = tiny.model(name)
+    with pytest.raises(NotOffered, match='set_adversarial_loss'):
+        families.of(model).set_adversarial_loss(model, 'bce')

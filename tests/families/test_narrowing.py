@@ -8,6 +8,7 @@ from mmengine import DefaultScope
 from torch import nn
 
 from mmgancomp import families
+from mmgancomp.channels.slicing import cut
 from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.registry import MODELS
 from tests.support import tiny
@@ -176,6 +177,37 @@ def test_biggan_of_any_width(divisor):
     assert paper(BIGGAN, network) == biggan_cost(base)
     stock = build(dict(BIGGAN, base_channels=base))
     assert params(network) == params(stock)
+
+
+@pytest.mark.parametrize('share', [.5, .25])
+def test_a_plan_counts_like_the_width_it_comes_to(share):
+    """The stock attention block keeps the number that it was built with."""
+    network = build(BIGGAN)
+    groups = families.channel_groups(network)
+    cut(network, groups, {
+        name: list(range(round(share * group.width)))
+        for name, group in groups.items() if not group.optional
+    })
+    assert paper(BIGGAN, network) == biggan_cost(round(96 * share))
+
+
+def test_a_plan_of_some_layers_counts_each_layer():
+    network = build(BIGGAN)
+    before = paper(BIGGAN, network)
+    groups = families.channel_groups(network)
+    cut(network, groups, {
+        'conv_blocks.0.conv1': list(range(1000)),
+        'conv_blocks.4.g': list(range(80)),
+        'conv_blocks.4.theta': list(range(20)),
+        'conv_blocks.5.conv1': list(range(90))
+    })
+    # 8 px: conv1, conv2 and the norm in between; 128 px: the same.
+    gone = 536 * (9 * (1536 + 1536) * 8**2 + 148)
+    gone += 6 * (9 * (192 + 96) * 128**2 + 148)
+    # 64 px, 192 channels, 24 and 96 in the attention block.
+    gone += 2 * 192 * (4 + 16) * 64**2
+    gone += 2 * 64**4 // 4 + 16 * 64**4 // 16 * 64**2
+    assert before - paper(BIGGAN, network) == gone
 
 
 def test_executed_macs_of_biggan_are_an_image_s(monkeypatch):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mmengine import Config
 from torch import nn
 
 from mmgancomp import families
@@ -17,7 +18,9 @@ from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.sparsity import MaskedNetwork
 from tests.support import tiny
 
-__all__ = ['checkpoint', 'figures', 'lively', 'some_slow', 'testable']
+__all__ = [
+    'checkpoint', 'figures', 'lively', 'planned', 'some_slow', 'testable'
+]
 
 
 def lively(model: nn.Module) -> None:
@@ -126,3 +129,24 @@ def figures(config: str, checkpoint: str, folder: Path) -> dict[str, float]:
     out = folder / 'figures.json'
     assert main(['test', config, checkpoint, '--out', str(out)]) == 0
     return json.loads(out.read_text())
+
+
+def planned(family: str, folder: Path, kept: Mapping[str, Any]) -> Any:
+    """A tiny config whose generator is cut by a plan.
+
+    Args:
+        family: A key of ``tiny.FAMILIES``.
+        folder: As in ``tiny.config``.
+        kept: Channel group → the channels that stay.
+    """
+    base = tiny.config(family, folder)
+    plan = dict(schema=1, networks=dict(generator=kept))
+    (folder / 'plan.json').write_text(json.dumps(plan))
+    path = folder / 'source' / 'planned.py'
+    path.write_text(
+        f'_base_ = [{str(base.filename)!r}]\n'
+        'model = dict(generator=dict(\n'
+        "    _delete_=True, type='mmgancomp.Slimmed',\n"
+        '    network={{_base_.model.generator}},\n'
+        f'    plan={str(folder / "plan.json")!r}))\n')
+    return Config.fromfile(path)

@@ -23,9 +23,7 @@ __all__ = [
     'generators', 'slim_model'
 ]
 
-FAMILIES = [f for f in (*tiny.FAMILIES, tiny.FOUND)
-            if f not in ('srgan', 'esrgan')]
-"""Those whose generators have places for gates."""
+FAMILIES = (*tiny.FAMILIES, tiny.FOUND)
 
 CONSTRUCTOR = 'mmgancomp.CompressionOptimWrapperConstructor'
 

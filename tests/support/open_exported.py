@@ -1,23 +1,33 @@
 """Open an exported file the way its user does, with little installed.
 
-Run as a script: KIND FILE ARRAYS OUT BLOCKED…. ARRAYS is an ``.npz`` file of
-inputs; the image goes to OUT. Packages named BLOCKED cannot be imported.
+Run as a script: KIND FILE ARRAYS OUT BLOCKED CONFIG. ARRAYS is an ``.npz``
+file of inputs; the image goes to OUT. The JSON file BLOCKED lists modules that
+cannot be imported, as if they were not installed. CONFIG says what builds the
+networks of a packed file.
 """
 
+import json
 import sys
 
-KIND, FILE, ARRAYS, OUT, *BLOCKED = sys.argv[1:]
+KIND, FILE, ARRAYS, OUT, BLOCKED, *CONFIG = sys.argv[1:]
+
+with open(BLOCKED) as listed:
+    blocked = set(json.load(listed)) - {n.split('.')[0] for n in sys.modules}
 
 
-class _Refuse:
-    """A finder that does not know the blocked packages."""
+class _Without:
+    """A finder for which the blocked modules are not installed."""
+
+    def __init__(self, finder):
+        self.finder = finder
 
     def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in BLOCKED:
-            raise ModuleNotFoundError(f'no {name} here')
+        if name.split('.')[0] in blocked:
+            return None
+        return self.finder.find_spec(name, path, target)
 
 
-sys.meta_path.insert(0, _Refuse())
+sys.meta_path[:] = map(_Without, sys.meta_path)
 
 import numpy as np  # noqa: E402
 
@@ -36,36 +46,44 @@ def onnx():
     return image
 
 
-def mmagic():
-    """MMagic's own registry, the config and the weights."""
-    import torch
+def built(path):
+    """A model by MMagic's own registry."""
     from mmagic.registry import MODELS
     from mmagic.utils import register_all_modules
     from mmengine.config import Config
     register_all_modules()
-    config = Config.fromfile(FILE.replace('.pth', '.py'))
-    model = MODELS.build(config.model)
+    return MODELS.build(Config.fromfile(path).model)
+
+
+def mmagic():
+    """MMagic's own registry, the config and the weights."""
+    import torch
+    model = built(FILE.replace('.pth', '.py'))
     loaded = torch.load(FILE, weights_only=True)
     model.load_state_dict(loaded['state_dict'], strict=True)
-    return image_of(model)
+    return image_of(network_in(model))
 
 
-def image_of(model):
-    """Of the first generator, or its average, on the inputs."""
-    import torch
+def network_in(model):
+    """The first generator, or its average."""
     paths = [path for path, _ in model.named_modules()]
-    path = next(p for p in ('generator_ema.module', 'generator',
-                            'generators.photo') if p in paths)
-    network = model.get_submodule(path).eval()
+    return model.get_submodule(
+        next(p for p in ('generator_ema.module', 'generator',
+                         'generators.photo') if p in paths))
+
+
+def image_of(network):
+    """Of the inputs."""
+    import torch
     tensors = [torch.from_numpy(given[key]) for key in sorted(given)]
     options = {} if len(tensors) < 2 else dict(label=tensors[1])
     if hasattr(network, 'injected_noise_0'):
         options['randomize_noise'] = False
     with torch.no_grad():
-        return network(tensors[0], **options).numpy()
+        return network.eval()(tensors[0], **options).numpy()
 
 
-def sparse():
+def weights():
     """The reader of ours; no MMagic."""
     from mmgancomp.export import read_sparse
     network = next(iter(read_sparse(FILE).values()))
@@ -75,6 +93,16 @@ def sparse():
     ])
 
 
-np.save(OUT, dict(onnx=onnx, mmagic=mmagic, sparse=sparse)[KIND]())
+def sparse():
+    """The same, in a network that MMagic builds."""
+    from mmgancomp.export import read_sparse
+    stored = read_sparse(FILE)
+    network = network_in(built(*CONFIG))
+    name = next(n for n in ('generator', 'generators.photo') if n in stored)
+    network.load_state_dict(stored[name].state, strict=True)
+    return image_of(network)
+
+
+np.save(OUT, globals()[KIND]())
 found = {name.split('.')[0] for name in sys.modules}
-assert not found & set(BLOCKED), found & set(BLOCKED)
+assert not found & blocked, found & blocked

@@ -45,6 +45,15 @@ def random_images(config: Any, folder: Path) -> None:
         for name in names:
             _save(folder / name[0] / name, 96, 96)
         return
+    if 'img' in (dataset.get('data_prefix') or {}):
+        # Small images and large ones, of one name.
+        for name in names:
+            _save(folder / 'small' / name, 48, 48)
+            _save(folder / 'large' / name, 192, 192)
+        dataset.data_prefix = dict(img='small', gt='large')
+        dataset.ann_file = ''
+        dataset.filename_tmpl = dict(img='{}', gt='{}')
+        return
     parts = {
         'UnpairedImageDataset': ['trainA', 'trainB'],
         'PairedImageDataset': ['train']
@@ -85,4 +94,7 @@ def shortened(config: Any, folder: Path, updates: int = 1) -> Any:
         }
     })
     config.default_hooks.checkpoint.pop('rule', None)
+    if 'perceptual_loss' in config.model:
+        # Its network would be downloaded.
+        config.model.perceptual_loss = None
     return config

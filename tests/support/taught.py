@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from mmgancomp.cli.common import load_config
 from mmgancomp.evaluation.profile_model import build_model
 
-__all__ = ['narrow', 'teach', 'weights']
+__all__ = ['at_full_size', 'narrow', 'teach', 'weights']
 
 _WIDTH = dict(base_channels=16)
 _SMALL: dict[str, dict[str, Any]] = {
@@ -71,4 +71,19 @@ def teach(config: Config, folder: Path) -> Config:
     if given is not None:
         hook.teacher.config = dict(model=teacher.model)
     hook.teacher.checkpoint = str(path)
+    return config
+
+
+def at_full_size(config: Config, folder: Path) -> Config:
+    """A config whose teacher, as large as it says, has weights to read."""
+    teacher = config.default_hooks.distillation.teacher
+    model = load_config(teacher.config)
+    if model.model.type != config.model.type:
+        # Half of the file, and of another family nobody asks for it.
+        model.model.discriminator = None
+    if 'perceptual_loss' in model.model:
+        # Its network would be downloaded.
+        model.model.perceptual_loss = None
+        teacher.config = dict(model=model.model)
+    teacher.checkpoint = str(weights(model, folder / 'teacher.pth'))
     return config

@@ -45,6 +45,7 @@ class Variant:
             '$N': 'default_hooks.sparsity.networks',
             '$D': 'default_hooks.distillation',
             '$G': 'default_hooks.gates',
+            '$A': 'default_hooks.adversarial',
             '$S': 'default_hooks.stages.stages'
         }
         return shlex.split(
