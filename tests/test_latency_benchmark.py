@@ -73,6 +73,8 @@ def test_one_family_at_one_batch_size(small, monkeypatch, tmp_path, capsys):
     ['prune', '--only', 'sagan-128'],
     ['--batch', '1'],
     ['latency', '--only', 'sagan'],
+    ['latency', '--only', 'stylegan2-1024'],
+    ['channel_analysis', '--batch', '1'],
     ['latency', '--batch', '0'],
 ])
 def test_what_does_not_fit_is_refused(words, monkeypatch, capsys):

@@ -116,7 +116,8 @@ class ChannelKillHook(CompressionHook):
         networks = [n for f in self._fadings.values() for n in f.networks]
         pruned = prune_networks(
             context.family, networks,
-            lambda role, members, groups: self._fadings[role].kept)
+            lambda role, members, groups: self._fadings[role].kept,
+            known={role: f.groups for role, f in self._fadings.items()})
         model = context.model
         paths = {id(part): path for path, part in model.named_modules()}
         # Without the wrappers that several processes put around networks.

@@ -80,7 +80,8 @@ def ranked(network: Network) -> nn.Module:
 def prune_networks(family: Family,
                    networks: list[Network],
                    decide: Decide,
-                   call: Callable[[nn.Module], Any] | None = None) -> Pruned:
+                   call: Callable[[nn.Module], Any] | None = None,
+                   known: Mapping[str, Groups] | None = None) -> Pruned:
     """Kill and remove channels of networks, role by role.
 
     Networks of one role are cut alike, as one config builds them.
@@ -91,10 +92,12 @@ def prune_networks(family: Family,
         decide: Chooses the channels that stay.
         call: Makes arguments of a forward, as for
             :func:`~mmgancomp.channels.remove`.
+        known: Role → the groups of its networks, where they are not to be
+            looked for.
 
     Raises:
-        ConfigError: The family does not know a network's groups, or what is
-            decided is no plan of the network.
+        ConfigError: A network's groups cannot be found, or what is decided
+            is no plan of the network.
         RemovalError: Cutting would change a network's output.
     """
     roles: dict[str, list[Network]] = {}
@@ -103,7 +106,9 @@ def prune_networks(family: Family,
     pruned, entries = {}, {}
     for role, members in roles.items():
         first = members[0]
-        groups = find_groups(family, first.module, first.name)
+        groups = (known or {}).get(role)
+        if groups is None:
+            groups = find_groups(family, first.module, first.name)
         kept = decide(role, members, groups)
         if kept is None:
             continue

@@ -196,6 +196,29 @@ def test_prune_a_network_that_no_family_declares(strange, tmp_path, capsys):
         runs.load(tmp_path / 'again' / 'slim.pth')['state_dict'], strict=True)
 
 
+@pytest.mark.slow
+def test_its_channels_fade_too(strange, tmp_path):
+    config, _ = strange
+    config.default_hooks = dict(
+        channel_kill=dict(
+            type='mmgancomp.ChannelKillHook',
+            networks=dict(
+                generator=dict(target='params=0.8', multiple=1, end='end'))))
+    config.work_dir = str(tmp_path / 'fade')
+    runs.train(config)
+    plan = ChannelPlan.read(tmp_path / 'fade' / 'plan.json')
+    kept = plan.networks['generator'].kept
+    assert kept and set(kept) <= {'up', 'hidden'}
+    slim = runs.load(tmp_path / 'fade' / 'slim.pth')['state_dict']
+    fresh = Slimmed(
+        network=dict(type='mmgancomp.StrangeGenerator'),
+        plan=plan.document())
+    fresh.load_state_dict({
+        name.removeprefix('generator.'): value
+        for name, value in slim.items() if name.startswith('generator.')
+    })
+
+
 def test_it_is_told_to_people(strange, tmp_path, capsys):
     config, checkpoint = strange
     assert main(['prune', config.filename, checkpoint, '--target',

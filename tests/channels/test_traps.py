@@ -31,6 +31,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mmengine import DefaultScope
 from mmengine.optim import build_optim_wrapper
 
 from mmgancomp import families
@@ -114,7 +115,8 @@ def test_2_ajbrock_s_style_has_its_vectors_the_other_way_round():
     name = 'biggan_ajbrock_generator'
     groups = channel_groups(cuts.network(name))
     plan = {'conv_blocks.0.conv1': list(range(0, 32, 2))}
-    assert removed(name, plan).conv_blocks[0].conv1.u0.shape == (1, 16)
+    layer = removed(name, plan).conv_blocks[0].conv1.conv
+    assert layer.u0.shape == (1, 16)
     refused(
         name, plan,
         altered(groups, lambda s: None if s.tensor.endswith('.u0') else s))
@@ -239,9 +241,8 @@ def test_8_a_skip_and_what_comes_up_share_an_axis():
     wrong = copy_of(dead)
     for group in (down, up):
         cut(wrong, groups, {group: plan[group]})
-    out = cuts.run(cuts.family_of(name), dead, False)
-    assert difference(out, cuts.run(
-        cuts.family_of(name), wrong, False)) > 1e-3
+    with pytest.raises(RuntimeError, match='weight of size'):
+        cuts.run(cuts.family_of(name), wrong, False)
 
 
 @pytest.mark.parametrize('name,group,tensor', [
@@ -344,7 +345,8 @@ def test_14_what_trains_and_what_is_averaged_is_the_narrow_network(tmp_path):
     average = families.of(model).networks(model)['generator'].ema
     own = {n: w.shape for n, w in model.generator.named_parameters()}
     assert own == {n: w.shape for n, w in average.named_parameters()}
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        wrapper = build_optim_wrapper(model, config.optim_wrapper)
     assert ids(wrapper['generator'].optimizer) == {
         id(w) for w in model.generator.parameters()}
 
