@@ -26,7 +26,7 @@ def small(monkeypatch):
             module=module,
             call=lambda batch: ((torch.ones(batch, 8, 32, 32), ), {}))
 
-    monkeypatch.setattr(latency, '_generator', generator)
+    monkeypatch.setattr(latency, 'generator', generator)
     monkeypatch.setattr(latency, 'STOCK', {'small': ''})
     monkeypatch.setattr(latency, 'THREADS', (1, ))
     monkeypatch.setattr(latency, 'BATCHES', (1, ))
