@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from mmgancomp.channels.groups import Groups
@@ -18,6 +18,8 @@ def examples(count: int) -> settings:
         max_examples=count,
         deadline=None,
         derandomize=True,
+        # A smaller plan that fails too would cost minutes to look for.
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck))
 
 
