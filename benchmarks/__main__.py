@@ -87,6 +87,19 @@ def uneven(only: Sequence[str] | None = None) -> dict[str, Any]:
     return found
 
 
+def channel_analysis(only: Sequence[str] | None = None) -> dict[str, Any]:
+    """Groups and plans of channels, kill and remove, at stock size."""
+    from .channel_analysis import LARGE, LIMIT, measure
+    from .latency import STOCK
+    found = {}
+    for name in only or [LARGE[0], *STOCK]:
+        found[name] = measure(name)
+        print(f'  {name}: {found[name]}', flush=True)
+    for row in found.get(LARGE[0], {}).values():
+        assert row['analysis_ms']['min'] < LIMIT * 1e3
+    return found
+
+
 def packed() -> dict[str, Any]:
     """Packed files at density 0.1, by the layers that are masked."""
     from .packed import STOCK, measure
@@ -123,6 +136,7 @@ BENCHMARKS = {
     'teacher_cost': teacher_cost,
     'latency': latency,
     'uneven': uneven,
+    'channel_analysis': channel_analysis,
     'packed': packed,
     'ppcd_sizes': ppcd_sizes,
     'search_epoch': search_epoch
@@ -144,7 +158,8 @@ def main() -> int:
         '--only',
         nargs='+',
         metavar='FAMILY',
-        help='latency, uneven: these alone, for example sagan-128')
+        help='latency, uneven, channel_analysis: these alone, for example '
+        'sagan-128')
     parser.add_argument(
         '--batch',
         nargs='+',
@@ -190,14 +205,18 @@ def _chosen(parser: argparse.ArgumentParser,
     """What of a benchmark is to run; empty: all of it."""
     if args.only is None and args.batch is None:
         return []
-    if args.names not in (['latency'], ['uneven']):
-        parser.error('--only belongs to latency or uneven, --batch to '
-                     'latency: name it alone')
+    if args.names not in (['latency'], ['uneven'], ['channel_analysis']):
+        parser.error('--only belongs to latency, uneven or channel_analysis, '
+                     '--batch to latency: name it alone')
     from .latency import STOCK
-    unknown = set(args.only or ()) - set(STOCK)
+    known = list(STOCK)
+    if args.names == ['channel_analysis']:
+        from .channel_analysis import LARGE
+        known.append(LARGE[0])
+    unknown = set(args.only or ()) - set(known)
     if unknown:
         parser.error(f'no family {min(unknown)!r}; there are '
-                     f'{", ".join(STOCK)}')
+                     f'{", ".join(known)}')
     if args.names == ['latency']:
         return [args.only, args.batch]
     if args.batch is not None:

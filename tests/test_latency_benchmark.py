@@ -26,7 +26,7 @@ def small(monkeypatch):
             module=module,
             call=lambda batch: ((torch.ones(batch, 8, 32, 32), ), {}))
 
-    monkeypatch.setattr(latency, '_generator', generator)
+    monkeypatch.setattr(latency, 'generator', generator)
     monkeypatch.setattr(latency, 'STOCK', {'small': ''})
     monkeypatch.setattr(latency, 'THREADS', (1, ))
     monkeypatch.setattr(latency, 'BATCHES', (1, ))
@@ -73,6 +73,8 @@ def test_one_family_at_one_batch_size(small, monkeypatch, tmp_path, capsys):
     ['prune', '--only', 'sagan-128'],
     ['--batch', '1'],
     ['latency', '--only', 'sagan'],
+    ['latency', '--only', 'stylegan2-1024'],
+    ['channel_analysis', '--batch', '1'],
     ['latency', '--batch', '0'],
 ])
 def test_what_does_not_fit_is_refused(words, monkeypatch, capsys):

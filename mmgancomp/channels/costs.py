@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from torch import nn
 
 from .groups import Groups, Kept, removed
-from .slicing import indices
 
 __all__ = ['macs_after', 'params_after']
 
@@ -63,15 +63,15 @@ def macs_after(network: nn.Module, groups: Groups, kept: Kept,
 def _shrunk(network: nn.Module, groups: Groups,
             kept: Kept) -> dict[str, float]:
     """Tensor → share of its entries that stays, where some go."""
-    gone: dict[tuple[str, int], set[int]] = {}
+    gone: dict[tuple[str, int], int] = defaultdict(int)
     for name, channels in removed(groups, kept).items():
         for slot in groups[name].slots:
-            gone.setdefault((slot.tensor, slot.axis),
-                            set()).update(indices(slot, channels))
+            # No two groups own the same places, so counting is enough.
+            gone[slot.tensor, slot.axis] += len(channels) * slot.block
     sizes = {name: t.shape for name, t in network.named_parameters()}
     shrunk: dict[str, float] = {}
     for (name, axis), dead in gone.items():
         if name in sizes:
             size = sizes[name][axis]
-            shrunk[name] = shrunk.get(name, 1.) * (size - len(dead)) / size
+            shrunk[name] = shrunk.get(name, 1.) * (size - dead) / size
     return shrunk

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from mmgancomp.errors import ConfigError, check_options, closest
-from mmgancomp.families import Family, Network, NotOffered
+from mmgancomp.families import Network
 from mmgancomp.runtime.structure import noted
 from mmgancomp.runtime.times import resolve_time
 
 from . import ranking
+from .aims import Aim, Macs, choose, divided, read_target
 from .costs import params_after
+from .finding import find_groups
 from .groups import Groups, Kept, check_kept, counts_of, removed
 from .kill import silence
 from .plan import ChannelPlan, content_key
 from .pruned import ranked
 
-__all__ = ['Fading', 'Target']
+if TYPE_CHECKING:
+    from mmgancomp.runtime.context import RunContext
+
+__all__ = ['Fading']
 
 _DEFAULTS = dict(
     plan=None,
@@ -30,25 +35,6 @@ _DEFAULTS = dict(
     multiple=8,
     begin='start',
     end=.5)
-
-
-@dataclass(frozen=True)
-class Target:
-    """How a ranking chooses channels.
-
-    Attributes:
-        params: Share of the parameters that may stay.
-        criterion: As in :func:`~mmgancomp.channels.ranking.scores_of`.
-        allocation: As in :func:`~mmgancomp.channels.ranking.sizes_for`.
-        multiple: Likewise.
-        key: Where the target stands, for errors.
-    """
-
-    params: float
-    criterion: str
-    allocation: str
-    multiple: int
-    key: str
 
 
 @dataclass
@@ -62,9 +48,10 @@ class Fading:
         begin: Update after which channels begin to fade; a ranking is made
             then.
         end: Update after which they are dead.
-        target: How they are chosen; None with a plan.
+        costs: MACs of each.
+        aim: How they are chosen; None with a plan.
         kept: What stays; None until it is decided.
-        seed: Of a random ranking.
+        widths: What a width asks for: channels of each group.
     """
 
     role: str
@@ -72,13 +59,14 @@ class Fading:
     groups: Groups
     begin: int
     end: int
-    target: Target | None = None
+    costs: Macs
+    aim: Aim | None = None
     kept: Kept | None = None
-    seed: int = 0
+    widths: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, options: Any, role: str, networks: list[Network],
-           family: Family, total: int, seed: int, key: str) -> Fading:
+           context: RunContext, key: str) -> Fading:
         """Read the options of one role.
 
         Args:
@@ -86,9 +74,7 @@ class Fading:
                 rank.
             role: Whose options they are.
             networks: The networks of that role.
-            family: The family of the model.
-            total: Updates that the run makes with these networks.
-            seed: The run's seed.
+            context: The run.
             key: Where the options stand, for errors.
 
         Raises:
@@ -98,11 +84,10 @@ class Fading:
             raise ConfigError.at(key, options,
                                  "write a dict, like dict(plan='plan.json')")
         check_options(key, options, _DEFAULTS)
-        try:
-            groups = family.channel_groups(networks[0].module)
-        except NotOffered as error:
-            raise ConfigError.at(key, role, str(error)) from None
+        family, first = context.family, networks[0]
+        groups = find_groups(family, first.module, key)
         given = {**_DEFAULTS, **options}
+        total = context.updates(first.optimizer)
         begin, end = (
             resolve_time(given[name], total, f'{key}.{name}')
             for name in ('begin', 'end'))
@@ -114,11 +99,16 @@ class Fading:
         if (given['plan'] is None) == (given['target'] is None):
             raise ConfigError.at(f'{key}.plan', given['plan'],
                                  'give either a plan or a target')
-        self = cls(role, networks, groups, begin, end, seed=seed)
+        self = cls(role, networks, groups, begin, end,
+                   Macs(ranked(first), groups, family))
         if given['plan'] is not None:
             self.kept = self._planned(given['plan'], f'{key}.plan')
         else:
-            self.target = _target(given, key)
+            self.aim = _aim(given, context.seed, key)
+            if self.aim.what == 'width':
+                self.widths = divided(context.config, family, first,
+                                      round(1 / self.aim.share),
+                                      self.aim.key)
             # An impossible target is found now, not at its time.
             self.choose()
         return self
@@ -140,23 +130,9 @@ class Fading:
 
     def choose(self) -> Kept:
         """The plan by the weights as they are now."""
-        assert self.target is not None
-        modules = [ranked(network) for network in self.networks]
-        scores = ranking.scores_of(modules, self.groups,
-                                   self.target.criterion, self.seed)
-        whole = sum(weight.numel() for weight in modules[0].parameters())
-
-        def plan_of(fraction: float) -> Kept:
-            return ranking.best(
-                scores,
-                ranking.sizes_for(self.groups, scores, fraction,
-                                  self.target.allocation,
-                                  self.target.multiple))
-
-        return ranking.reach(
-            plan_of,
-            lambda plan: params_after(modules[0], self.groups, plan) / whole,
-            self.target.params, self.target.key, self.target.params)
+        assert self.aim is not None
+        return choose(self.aim, [ranked(network) for network in self.networks],
+                      self.groups, self.costs, lambda divisor: self.widths)
 
     def factor(self, update: int) -> float:
         """What is left of a fading channel after an update, from 1 to 0."""
@@ -193,12 +169,22 @@ class Fading:
         kept = self.choose() if self.kept is None else self.kept
         return counts_of(self.groups, kept)
 
-    def params(self) -> tuple[int, int]:
-        """Parameters of one network, and what is left as things are now."""
+    def before_after(self) -> dict[str, tuple[int, int]]:
+        """Parameters of one network, and what is left as things are now.
+
+        MACs, too, where they are what is aimed at.
+        """
         kept = self.choose() if self.kept is None else self.kept
         module = self.networks[0].module
-        return (sum(weight.numel() for weight in module.parameters()),
-                params_after(module, self.groups, kept))
+        found = {
+            'params_before_after':
+            (sum(weight.numel() for weight in module.parameters()),
+             params_after(module, self.groups, kept))
+        }
+        if self.aim is not None and self.aim.what == 'macs':
+            found['macs_before_after'] = (self.costs.whole[0],
+                                          self.costs.left(kept))
+        return found
 
     @property
     def doomed(self) -> int:
@@ -206,28 +192,15 @@ class Fading:
         return sum(map(len, removed(self.groups, self.kept or {}).values()))
 
 
-def _target(given: Mapping[str, Any], key: str) -> Target:
-    value = given['target']
-    what, _, number = str(value).partition('=')
-    try:
-        share = float(number)
-    except ValueError:
-        share = 0.
-    if what != 'params' or not 0 < share < 1:
-        raise ConfigError.at(
-            f'{key}.target', value, "write the share of the parameters that "
-            "may stay, like 'params=0.5'; for other targets take the plan "
-            'of `mmgancomp prune`')
-    if given['allocation'] not in ranking.ALLOCATIONS:
-        raise ConfigError.at(
-            f'{key}.allocation', given['allocation'],
-            closest(str(given['allocation']), ranking.ALLOCATIONS))
-    if given['criterion'] not in ranking.CRITERIA:
-        raise ConfigError.at(f'{key}.criterion', given['criterion'],
-                             closest(str(given['criterion']),
-                                     ranking.CRITERIA))
+def _aim(given: Mapping[str, Any], seed: int, key: str) -> Aim:
+    what, share = read_target(given['target'], f'{key}.target')
+    for name, known in (('allocation', ranking.ALLOCATIONS),
+                        ('criterion', ranking.CRITERIA)):
+        if given[name] not in known:
+            raise ConfigError.at(f'{key}.{name}', given[name],
+                                 closest(str(given[name]), known))
     if type(given['multiple']) is not int or given['multiple'] < 1:
         raise ConfigError.at(f'{key}.multiple', given['multiple'],
                              'write a whole number of at least 1')
-    return Target(share, given['criterion'], given['allocation'],
-                  given['multiple'], f'{key}.target')
+    return Aim(what, share, given['criterion'], given['allocation'],
+               given['multiple'], seed, f'{key}.target')

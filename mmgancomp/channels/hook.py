@@ -43,8 +43,9 @@ class ChannelKillHook(CompressionHook):
 
             * ``plan``: a plan of the stock network, as a file or as its
               content; or
-            * ``target``: ``'params=0.5'``, the share of the parameters that
-              may stay; channels are ranked at ``begin``.
+            * ``target``: ``'macs=0.5'`` or ``'params=0.5'``, the share that
+              may stay, or ``'width=0.5'``, the widths of ``divisor=2``;
+              channels are ranked at ``begin``.
             * ``criterion``, ``allocation``, ``multiple``: how they are
               ranked, as in ``mmgancomp prune``.
             * ``begin``, ``end``: when they begin to fade and are dead, in
@@ -74,9 +75,8 @@ class ChannelKillHook(CompressionHook):
                 raise ConfigError.at(
                     key, '…', 'name a role: the networks of one are built '
                     f'by one config and cut alike; {closest(role, ROLES)}')
-            self._fadings[role] = Fading.of(
-                options, role, members, context.family,
-                context.updates(members[0].optimizer), context.seed, key)
+            self._fadings[role] = Fading.of(options, role, members, context,
+                                            key)
 
     def attach(self, state: RunState) -> None:
         for fading in self._fadings.values():
@@ -116,7 +116,8 @@ class ChannelKillHook(CompressionHook):
         networks = [n for f in self._fadings.values() for n in f.networks]
         pruned = prune_networks(
             context.family, networks,
-            lambda role, members, groups: self._fadings[role].kept)
+            lambda role, members, groups: self._fadings[role].kept,
+            known={role: f.groups for role, f in self._fadings.items()})
         model = context.model
         paths = {id(part): path for path, part in model.named_modules()}
         # Without the wrappers that several processes put around networks.
@@ -134,7 +135,7 @@ class ChannelKillHook(CompressionHook):
             role: {
                 'begin': fading.begin,
                 'end': fading.end,
-                'target': fading.target and vars(fading.target)
+                'target': fading.aim and vars(fading.aim)
             }
             for role, fading in self._fadings.items()
         }
@@ -165,7 +166,8 @@ class ChannelKillHook(CompressionHook):
             'role': role,
             'begin': fading.begin,
             'end': fading.end,
-            'params_before_after': list(fading.params()),
+            **{name: list(pair)
+               for name, pair in fading.before_after().items()},
             'groups': fading.counts()
         } for role, fading in self._fadings.items()]
 
@@ -174,7 +176,7 @@ def _decide(fading: Fading) -> Any:
 
     def decide(update: int) -> None:
         if update == fading.begin:
-            if fading.target is not None:
+            if fading.aim is not None:
                 fading.kept = fading.choose()
             check_ranks_agree(f'channels of the {fading.role} that stay',
                               fading.digest)

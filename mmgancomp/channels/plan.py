@@ -10,9 +10,10 @@ from typing import Any
 
 from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.files import read_json, write_whole
-from mmgancomp.runtime.structure import SCHEMA
+from mmgancomp.runtime.structure import PROBED, SCHEMA
 
-from .groups import Kept
+from .groups import Groups, Kept
+from .probed import read_groups, written_groups
 
 __all__ = ['ChannelPlan', 'NetworkPlan', 'check_divisor', 'content_key']
 
@@ -62,10 +63,13 @@ class NetworkPlan:
         divisor: Each hidden width becomes ``max(1, width // divisor)``.
         kept: Channel group → the channels that stay. Groups that are not
             named stay whole.
+        probed: The groups themselves, where no family declares them; of the
+            stock network.
     """
 
     divisor: int = 1
     kept: Kept = field(default_factory=dict)
+    probed: Groups = field(default_factory=dict)
 
     @classmethod
     def of(cls, entry: Any, key: str) -> NetworkPlan:
@@ -83,10 +87,16 @@ class NetworkPlan:
                                  'write a dict, like {"divisor": 2} or '
                                  '{"<group>": [0, 2, 5]}')
         if 'divisor' not in entry:
-            return cls(kept={
-                str(name): _channels(f'{key}.{name}', channels)
-                for name, channels in entry.items()
-            })
+            probed = {}
+            if isinstance(entry.get(PROBED), Mapping):
+                probed = read_groups(entry[PROBED], f'{key}.{PROBED}')
+            return cls(
+                kept={
+                    str(name): _channels(f'{key}.{name}', channels)
+                    for name, channels in entry.items()
+                    if not (name == PROBED and probed)
+                },
+                probed=probed)
         for name, value in entry.items():
             if name != 'divisor':
                 raise ConfigError.at(
@@ -96,9 +106,15 @@ class NetworkPlan:
 
     def entry(self) -> dict[str, Any]:
         """Plain values for JSON and checkpoints."""
-        if self.kept:
-            return {name: list(kept) for name, kept in self.kept.items()}
-        return {'divisor': self.divisor}
+        if not self.kept:
+            return {'divisor': self.divisor}
+        entry: dict[str, Any] = {
+            name: list(kept)
+            for name, kept in self.kept.items()
+        }
+        if self.probed:
+            entry[PROBED] = written_groups(self.probed)
+        return entry
 
 
 @dataclass(frozen=True)

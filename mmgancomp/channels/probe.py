@@ -88,7 +88,12 @@ class _Probe:
             self.makers[path] = axes.made(self.network, path).width
             if axes.reads(module):
                 self.readers[path] = axes.used(self.network, path).width
-        if not torch.isfinite(self._run()).all():
+        output = self._run()
+        if not isinstance(output, Tensor):
+            raise MMGanCompError(
+                f'{type(network).__name__} cannot be probed: its forward '
+                f'gives a {type(output).__name__}, not one tensor')
+        if not torch.isfinite(output).all():
             raise MMGanCompError(
                 f'{type(network).__name__} cannot be probed: its output is '
                 'not finite to begin with; spectral norm needs a few '

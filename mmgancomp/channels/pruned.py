@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmgancomp import families
-from mmgancomp.errors import ConfigError, MMGanCompError
+from mmgancomp.errors import MMGanCompError
 from mmgancomp.families import Family, Network
 from mmgancomp.files import write_whole
 from mmgancomp.runtime.structure import SCHEMA, noted
 
+from .finding import Found, find_groups
 from .groups import Groups, Kept, check_kept
 from .kill import kill
 from .plan import ChannelPlan, NetworkPlan
-from .remove import difference, example, outputs, remove
+from .remove import checked_removal, difference, example, outputs
 
 __all__ = ['Pruned', 'Slim', 'prune_networks', 'restated', 'write']
 
@@ -38,6 +38,8 @@ class Slim:
         kept: What stays of them.
         killed: Difference that killing made to the output of ``module``,
             before any training, relative to the largest output.
+        cut: Difference that removing what was killed made then: what
+            rounding leaves.
     """
 
     network: Network
@@ -47,6 +49,7 @@ class Slim:
     groups: Groups
     kept: Kept
     killed: float
+    cut: float
 
 
 @dataclass
@@ -62,8 +65,11 @@ class Pruned:
     networks: dict[str, Slim] = field(default_factory=dict)
 
 
-Decide = Callable[[str, list[Network], Groups], Kept]
-"""Role, the networks of that role, their groups → what stays."""
+Decide = Callable[[str, list[Network], Groups], Kept | None]
+"""Role, the networks of that role, their groups → what stays.
+
+None leaves the networks of that role as they are.
+"""
 
 
 def ranked(network: Network) -> nn.Module:
@@ -74,7 +80,8 @@ def ranked(network: Network) -> nn.Module:
 def prune_networks(family: Family,
                    networks: list[Network],
                    decide: Decide,
-                   call: Callable[[nn.Module], Any] | None = None) -> Pruned:
+                   call: Callable[[nn.Module], Any] | None = None,
+                   known: Mapping[str, Groups] | None = None) -> Pruned:
     """Kill and remove channels of networks, role by role.
 
     Networks of one role are cut alike, as one config builds them.
@@ -85,10 +92,12 @@ def prune_networks(family: Family,
         decide: Chooses the channels that stay.
         call: Makes arguments of a forward, as for
             :func:`~mmgancomp.channels.remove`.
+        known: Role → the groups of its networks, where they are not to be
+            looked for.
 
     Raises:
-        ConfigError: The family does not know a network's groups, or what is
-            decided is no plan of the network.
+        ConfigError: A network's groups cannot be found, or what is decided
+            is no plan of the network.
         RemovalError: Cutting would change a network's output.
     """
     roles: dict[str, list[Network]] = {}
@@ -96,22 +105,18 @@ def prune_networks(family: Family,
         roles.setdefault(network.role, []).append(network)
     pruned, entries = {}, {}
     for role, members in roles.items():
-        groups = _groups(family, members[0])
+        first = members[0]
+        groups = (known or {}).get(role)
+        if groups is None:
+            groups = find_groups(family, first.module, first.name)
         kept = decide(role, members, groups)
+        if kept is None:
+            continue
         check_kept(groups, kept)
         for network in members:
             pruned[network.name] = _slim(family, network, groups, kept, call)
-        entries[role] = NetworkPlan(
-            kept=restated(members[0].module, groups, kept))
+        entries[role] = restated(first.module, groups, kept)
     return Pruned(ChannelPlan(entries), pruned)
-
-
-def _groups(family: Family, network: Network) -> Groups:
-    try:
-        return family.channel_groups(network.module)
-    except families.NotOffered as error:
-        raise ConfigError.at('--networks', network.name,
-                             str(error)) from None
 
 
 def _slim(family: Family, network: Network, groups: Groups, kept: Kept,
@@ -125,33 +130,36 @@ def _slim(family: Family, network: Network, groups: Groups, kept: Kept,
     args, kwargs = arguments(module)
     change = difference(*(outputs(family, net, args, kwargs)
                           for net in (module, dead)))
-    small = remove(dead, kept, groups, call=arguments)
+    small, cut = checked_removal(dead, kept, groups, call=arguments)
     live = small
     if network.ema is not None:
-        live = remove(
+        live, other = checked_removal(
             kill(network.module, kept, groups), kept, groups, call=arguments)
-    return Slim(network, module, small, live, groups, kept, change)
+        cut = max(cut, other)
+    return Slim(network, module, small, live, groups, kept, change, cut)
 
 
-def restated(module: nn.Module, groups: Groups, kept: Kept) -> Kept:
+def restated(module: nn.Module, groups: Groups, kept: Kept) -> NetworkPlan:
     """A plan of a narrowed network as one of its stock network.
 
     What a plan removed before stays removed; where widths were divided, the
-    channels of the narrow network count as the first of the wide one.
+    channels of the narrow network count as the first of the wide one. With
+    groups that were probed, the plan holds those of the stock network.
 
     Args:
         module: The network that the plan is of.
         groups: Its groups.
         kept: The plan.
     """
+    probed = groups if isinstance(groups, Found) and groups.probed else {}
     if noted(module) is None:
-        return kept
-    earlier = NetworkPlan.of(noted(module), 'channels').kept
+        return NetworkPlan(kept=kept, probed=probed)
+    earlier = NetworkPlan.of(noted(module), 'channels')
     plan = {}
     for name, group in groups.items():
-        base = earlier.get(name, range(group.width))
+        base = earlier.kept.get(name, range(group.width))
         plan[name] = [base[c] for c in kept.get(name, range(group.width))]
-    return plan
+    return NetworkPlan(kept=plan, probed=earlier.probed)
 
 
 def state_dict(pruned: Pruned, whole: Mapping[str, Tensor],

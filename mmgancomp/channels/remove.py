@@ -15,7 +15,10 @@ from mmgancomp.errors import MMGanCompError
 from .groups import Groups, Kept, check_kept, removed
 from .slicing import copy_of, cut
 
-__all__ = ['TOLERANCE', 'RemovalError', 'difference', 'outputs', 'remove']
+__all__ = [
+    'TOLERANCE', 'RemovalError', 'checked_removal', 'difference', 'outputs',
+    'remove'
+]
 
 TOLERANCE = 1e-4
 """Largest difference of outputs, relative to the largest output."""
@@ -59,6 +62,17 @@ def remove(network: nn.Module,
         NotOffered: No family knows the network's groups.
         RemovalError: The outputs differ, or are not finite.
     """
+    return checked_removal(
+        network, plan, groups, call=call, tolerance=tolerance)[0]
+
+
+def checked_removal(network: nn.Module,
+                    plan: Kept,
+                    groups: Groups | None = None,
+                    *,
+                    call: Call | None = None,
+                    tolerance: float = TOLERANCE) -> tuple[nn.Module, float]:
+    """As :func:`remove`, with the difference that it found."""
     family = None
     if groups is None:
         family, groups = families.grouping(network)
@@ -70,13 +84,21 @@ def remove(network: nn.Module,
     args, kwargs = (
         example(family, network) if call is None else call(network))
     before = outputs(family, network, args, kwargs)
-    after = outputs(family, smaller, args, kwargs)
     gone = removed(groups, plan)
+    try:
+        after = outputs(family, smaller, args, kwargs)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or ['no reason given'])[0]
+        raise RemovalError(
+            f'{type(network).__name__} cannot run without channels of '
+            f'{", ".join(gone)} ({type(error).__name__}: {reason}): its '
+            'groups do not name all that depends on how many there are'
+        ) from error
     # The statistics of a dead channel are the root of their epsilon, not
     # zero: that much is lost, however small the output is.
     scale = float(any(groups[name].mean for name in gone))
-    _compare(network, gone, before, after, tolerance, scale)
-    return smaller
+    found = _compare(network, gone, before, after, tolerance, scale)
+    return smaller, found
 
 
 def example(family: families.Family,
@@ -130,7 +152,7 @@ def difference(before: Tensor, after: Tensor, scale: float = 0.) -> float:
 
 def _compare(network: nn.Module, gone: Mapping[str, list[int]],
              before: Tensor, after: Tensor, tolerance: float,
-             scale: float) -> None:
+             scale: float) -> float:
     kind = type(network).__name__
     if not torch.isfinite(before).all():
         raise RemovalError(
@@ -144,3 +166,4 @@ def _compare(network: nn.Module, gone: Mapping[str, list[int]],
             f'without channels of {", ".join(gone)} (at most '
             f'{tolerance:g} is allowed). Channels must be killed before they '
             'are removed')
+    return found

@@ -13,10 +13,11 @@ from mmgancomp import families
 from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families.narrowing import network_class
 from mmgancomp.registry import MODELS, SCOPE
-from mmgancomp.runtime.structure import note
+from mmgancomp.runtime.structure import PROBED, note
 
-from .groups import Kept, check_kept
+from .groups import Groups, check_kept
 from .plan import ChannelPlan, NetworkPlan, check_divisor, content_key
+from .probed import check_fit
 from .slicing import cut
 
 __all__ = ['Slimmed', 'check_agreement', 'check_names', 'without_slimming']
@@ -65,7 +66,7 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
     if chosen.kept:
-        _cut(built, chosen.kept, content_key(f'{key}.plan', plan))
+        _cut(built, chosen, content_key(f'{key}.plan', plan))
     note(built, chosen.entry())
     return built
 
@@ -158,13 +159,18 @@ def _chosen(divisor: Any, plan: Any, part: str | None,
     return read.networks[part]
 
 
-def _cut(built: nn.Module, kept: Kept, key: str) -> None:
+def _cut(built: nn.Module, chosen: NetworkPlan, key: str) -> None:
+    groups: Groups
     try:
         groups = families.channel_groups(built)
     except families.NotOffered as error:
-        raise ConfigError.at(key, type(built).__name__, str(error)) from None
-    check_kept(groups, kept, key)
-    cut(built, groups, kept, same_function=False)
+        groups = chosen.probed
+        if not groups:
+            raise ConfigError.at(key,
+                                 type(built).__name__, str(error)) from None
+        check_fit(built, groups, f'{key}.{PROBED}')
+    check_kept(groups, chosen.kept, key)
+    cut(built, groups, chosen.kept, same_function=False)
 
 
 def _build(network: Mapping[str, Any], chosen: NetworkPlan,

@@ -286,13 +286,17 @@ def _show_rounds(console: Any, row: dict[str, Any]) -> None:
 def _show_fading(console: Any, row: dict[str, Any]) -> None:
     groups = row['groups'].values()
     going = sum(group['channels'] - group['kept'] for group in groups)
-    before, after = row['params_before_after']
+    left = ', '.join(
+        f'{before:,} → {after:,} {what} ({after / before:.1%})'
+        for what, (before, after) in (
+            (what, row[f'{key}_before_after'])
+            for what, key in (('parameters', 'params'), ('MACs', 'macs'))
+            if f'{key}_before_after' in row))
     console.print(
         f'\n[bold]{row["role"]}[/bold]: {going:,} of '
         f'{sum(group["channels"] for group in groups):,} channels fade out '
         f'from update {row["begin"]:,} to {row["end"]:,}; plan.json and '
-        f'slim.pth\nare written at the end: {before:,} → {after:,} '
-        f'parameters ({after / before:.1%})', highlight=False)
+        f'slim.pth\nare written at the end: {left}', highlight=False)
 
 
 def _show_gates(console: Any, row: dict[str, Any],

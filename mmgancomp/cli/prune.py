@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from mmgancomp.cli.common import (
     existing_checkpoint,
     load_config,
 )
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError
 
-_TARGETS = ('macs', 'params', 'width', 'empty')
 _CRITERIA = ('readers', 'magnitude', 'random')
 _ALLOCATIONS = ('uniform', 'global')
 
@@ -36,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', required=True, metavar='DIR',
         help='folder for plan.json and slim.pth')
+    parser.add_argument(
+        '--ticket',
+        metavar='FILE',
+        help='with --target empty: a lottery ticket, whose masks count '
+        'instead of those in the checkpoint')
     parser.add_argument(
         '--networks',
         nargs='+',
@@ -72,11 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prune, write, and say what it cost."""
-    what, share = _target(args.target)
+    from mmgancomp.channels.aims import read_target
+    what, share = read_target(args.target, '--target', ['empty'])
     if args.multiple < 1:
         raise ConfigError.at('--multiple', args.multiple,
                              'write a whole number of at least 1')
     existing_checkpoint('checkpoint', args.checkpoint)
+    if args.ticket is not None and what != 'empty':
+        raise ConfigError.at('--ticket', args.ticket,
+                             'says which filters are empty: for --target '
+                             'empty')
     # stdout is for the result: what libraries log goes to stderr.
     with contextlib.redirect_stdout(sys.stderr):
         found = _prune(args, what, share)
@@ -88,37 +96,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _target(word: str) -> tuple[str, float]:
-    what, _, number = word.partition('=')
-    if what not in _TARGETS:
-        raise ConfigError.at('--target', word, closest(what, _TARGETS))
-    if what == 'empty':
-        if number:
-            raise ConfigError.at('--target', word, 'empty takes no number')
-        return what, 0.
-    try:
-        share = float(number)
-    except ValueError:
-        share = math.nan
-    if not 0 < share < 1:
-        raise ConfigError.at(
-            '--target', word, f'write the share that stays, between 0 and '
-            f'1, like {what}=0.5')
-    if what == 'width' and not math.isclose(
-            1 / share, round(1 / share), rel_tol=.02):
-        raise ConfigError.at(
-            '--target', word, 'a width is one over a divisor: 0.5, 0.33, '
-            '0.25, …')
-    return what, share
-
-
 def _prune(args: argparse.Namespace, what: str,
            share: float) -> dict[str, Any]:
-    from mmgancomp.export.pruning import Aim, prune_checkpoint
+    from mmgancomp.channels.aims import Aim
+    from mmgancomp.export.pruning import prune_checkpoint
     aim = Aim(what, share, args.criterion, args.allocation, args.multiple,
               args.seed)
     done = prune_checkpoint(
         load_config(args.config, args.cfg_options), args.checkpoint,
-        args.networks, aim, Path(args.out), args.config)
+        args.networks, aim, Path(args.out), args.config, args.ticket)
     return done.trained.document(done.pruned, args.config, done.plan,
                                  done.slim)

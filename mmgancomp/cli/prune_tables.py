@@ -28,6 +28,13 @@ def print_pruned(found: dict[str, Any]) -> None:
             table.add_row(group, str(counts['channels']),
                           str(counts['kept']))
         console.print(table)
+        if 'probed' in network:
+            console.print(
+                '  no family declares these groups: they were found by '
+                'running the network, and\n  each was removed once for a '
+                'trial', highlight=False)
+            for group, why in network['probed']['left_out'].items():
+                console.print(f'  not {group}: {why}', highlight=False)
         for what, key in (('parameters', 'params'), ('MACs', 'macs')):
             was, now = network[f'{key}_before'], network[key]
             console.print(
@@ -36,8 +43,9 @@ def print_pruned(found: dict[str, Any]) -> None:
         console.print(
             '  killing these channels changed the output by '
             f'{network["difference_killed"]:.1%} of its largest value, '
-            'before any training;\n  removing them then changed it by at most '
-            f'{TOLERANCE:.2%}\n',
+            'before any training;\n  removing them then changed it by '
+            f'{network["difference_removed"]:.1e} (rounding; more than '
+            f'{TOLERANCE:g} would be refused)\n',
             highlight=False)
     console.print(f'{found["plan"]} and {found["checkpoint"]} are written. '
                   'A config that trains them on:\n', highlight=False)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmgancomp import families
 from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.weights import differences, weights_of
 from mmgancomp.sparsity.packed import unpack_mask
 
@@ -55,22 +56,6 @@ class Subject:
         generator = torch.Generator().manual_seed(_SEED)
         return self.family.example_call(
             self.module, batch, generator, size=self.size)
-
-
-def build_model(config: Config) -> nn.Module:
-    """Build the model of a config on the CPU, as a Runner would."""
-    from mmengine.registry import DefaultScope
-
-    from mmgancomp.registry import MODELS
-    settings = config.get('model')
-    if settings is None:
-        raise ConfigError.at('model', None, 'the config has no model')
-    settings = settings.copy()
-    if config.get('data_preprocessor') is not None:
-        settings.setdefault('data_preprocessor', config.data_preprocessor)
-    scope = config.get('default_scope') or 'mmagic'
-    with DefaultScope.overwrite_default_scope(scope):
-        return MODELS.build(settings)
 
 
 def subjects(config: Config,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmgancomp.channels import empty_channels, ranking
-from mmgancomp.channels.costs import macs_after, params_after
+from mmgancomp.channels import empty_channels
+from mmgancomp.channels.aims import Aim, Macs, choose, divided
 from mmgancomp.channels.groups import removed
 from mmgancomp.channels.pruned import (
     Pruned,
@@ -17,47 +17,17 @@ from mmgancomp.channels.pruned import (
     state_dict,
     write,
 )
-from mmgancomp.channels.slicing import copy_of, cut
 from mmgancomp.errors import ConfigError
 
 from .trained import Trained
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-    from torch import nn
 
     from mmgancomp.channels.groups import Groups, Kept
     from mmgancomp.families import Network
 
-__all__ = ['Aim', 'Written', 'prune_checkpoint']
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What is to stay of a model, and how that is chosen.
-
-    Attributes:
-        what: ``'macs'``, ``'params'``, ``'width'``, or ``'empty'``: filters
-            that masks have emptied go.
-        share: What may stay of that, 0-1; nothing for ``'empty'``.
-        criterion: ``'readers'``, ``'magnitude'`` or ``'random'``.
-        allocation: ``'uniform'`` or ``'global'``; for MACs and parameters.
-        multiple: Counts are rounded to multiples of it; likewise.
-        seed: For ``'random'``.
-    """
-
-    what: str
-    share: float = 0.
-    criterion: str = 'readers'
-    allocation: str = 'uniform'
-    multiple: int = 8
-    seed: int = 0
-
-    @property
-    def word(self) -> str:
-        """As ``--target`` has it."""
-        return self.what if self.what == 'empty' else (
-            f'{self.what}={self.share:g}')
+__all__ = ['Written', 'prune_checkpoint']
 
 
 @dataclass(frozen=True)
@@ -79,7 +49,7 @@ class Written:
 
 def prune_checkpoint(config: Config, checkpoint: str | Path,
                      networks: Sequence[str], aim: Aim, folder: Path,
-                     source: str) -> Written:
+                     source: str, ticket: str | None = None) -> Written:
     """Remove channels from a trained model, without a single update.
 
     Args:
@@ -89,19 +59,30 @@ def prune_checkpoint(config: Config, checkpoint: str | Path,
         aim: What is to stay.
         folder: Where ``plan.json`` and ``slim.pth`` go.
         source: What the config is called, to be noted beside the weights.
+        ticket: A lottery ticket that says which filters are empty.
 
     Raises:
         ConfigError: The networks or the weights are not there, or the aim
             cannot be reached.
     """
-    trained = Trained.load(config, checkpoint, networks)
+    trained = Trained.load(config, checkpoint, networks, ticket)
 
     def decide(role: str, members: list[Network], groups: Groups) -> Kept:
         if aim.what == 'empty':
             return _emptied(trained, members, groups)
-        return _ranked(aim, trained, role, members, groups)
+        first = members[0]
+        return choose(
+            aim, [ranked(network) for network in members], groups,
+            Macs(ranked(first), groups, trained.family),
+            lambda divisor: divided(trained.config, trained.family, first,
+                                    divisor, aim.key))
 
     pruned = prune_networks(trained.family, trained.chosen, decide)
+    if not pruned.networks:
+        names = ' and '.join(network.name for network in trained.chosen)
+        raise ConfigError.at(
+            '--target', aim.word, f'no filter of {names} is zero: masks of '
+            'granularity "filter" empty them')
     weights = state_dict(pruned, trained.weights, trained.paths)
     return Written(
         trained, pruned, *write(
@@ -110,11 +91,14 @@ def prune_checkpoint(config: Config, checkpoint: str | Path,
 
 
 def _emptied(trained: Trained, networks: list[Network],
-             groups: Groups) -> Kept:
-    """What has weights in any of the networks that share the plan."""
+             groups: Groups) -> Kept | None:
+    """What has weights in any of the networks that share the plan.
+
+    None if that is everything.
+    """
     gone: list[dict[str, list[int]]] = []
     for network in networks:
-        masks = trained.masks(network.name)
+        masks = trained.masks(network)
         gone.append(
             removed(groups, empty_channels(ranked(network), groups, masks)))
     plan = {}
@@ -122,47 +106,4 @@ def _emptied(trained: Trained, networks: list[Network],
         dead = set.intersection(*(set(g.get(name, ())) for g in gone))
         if dead:
             plan[name] = [c for c in range(group.width) if c not in dead]
-    if not plan:
-        raise ConfigError.at(
-            '--target', 'empty', f'{networks[0].name} has no filter that is '
-            'zero: masks of granularity "filter" empty them')
-    return plan
-
-
-def _ranked(aim: Aim, trained: Trained, role: str, networks: list[Network],
-            groups: Groups) -> Kept:
-    modules = [ranked(network) for network in networks]
-    scores = ranking.scores_of(modules, groups, aim.criterion, aim.seed)
-    if aim.what == 'width':
-        sizes = trained.divided(role, round(1 / aim.share))
-        return ranking.best(scores, sizes)
-
-    def plan_of(fraction: float) -> Kept:
-        return ranking.best(
-            scores,
-            ranking.sizes_for(groups, scores, fraction, aim.allocation,
-                              aim.multiple))
-
-    module = modules[0]
-    if aim.what == 'params':
-        whole = sum(weight.numel() for weight in module.parameters())
-        return ranking.reach(
-            plan_of, lambda plan: params_after(module, groups, plan) / whole,
-            aim.share, '--target', aim.word)
-    return ranking.reach_measured(plan_of,
-                                  *_macs(trained, module, groups), aim.share,
-                                  '--target', aim.word)
-
-
-def _macs(
-    trained: Trained, module: nn.Module, groups: Groups
-) -> tuple[Callable[[Kept], float], Callable[[Kept], float]]:
-    """Plan → share of the MACs that stays: an estimate, and the count."""
-    total, shares = trained.macs(module)
-
-    def count(plan: Kept) -> float:
-        small = copy_of(module)
-        cut(small, groups, plan)
-        return trained.macs(small)[0] / total
-
-    return lambda plan: macs_after(module, groups, plan, shares) / total, count
+    return plan or None

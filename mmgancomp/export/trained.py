@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from mmgancomp import families
+from mmgancomp.channels.finding import Found
 from mmgancomp.channels.groups import counts_of
 from mmgancomp.channels.pruned import Pruned
 from mmgancomp.channels.remove import example
-from mmgancomp.errors import ConfigError
+from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.evaluation.profile_model import (
     build_model,
@@ -23,8 +24,8 @@ from mmgancomp.evaluation.profile_model import (
     masks_in,
 )
 from mmgancomp.families import Family, Network
-from mmgancomp.runtime.structure import noted
 from mmgancomp.runtime.weights import weights_of
+from mmgancomp.sparsity.ticket import read_ticket
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -43,6 +44,7 @@ class Trained:
         weights: The whole ``state_dict`` of the checkpoint, stock names.
         loaded: What else the checkpoint holds.
         checkpoint: The checkpoint.
+        ticket: A lottery ticket whose masks count, not the checkpoint's.
         paths: ``id`` of a network's module → its path in the model.
     """
 
@@ -52,11 +54,12 @@ class Trained:
     weights: dict[str, Tensor]
     loaded: dict[str, Any]
     checkpoint: str
+    ticket: str | None = None
     paths: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Config, checkpoint: str | Path,
-             names: Sequence[str]) -> Trained:
+             names: Sequence[str], ticket: str | None = None) -> Trained:
         """Build the model of a config and load what is to be pruned.
 
         Raises:
@@ -85,7 +88,7 @@ class Trained:
             if isinstance(tensor, Tensor)
         }
         self = cls(config, family, chosen, tensors, loaded,
-                   str(checkpoint))
+                   str(checkpoint), ticket)
         self.paths = {id(part): path for path, part in model.named_modules()}
         for network in chosen:
             self._load(model, network, checkpoint)
@@ -118,36 +121,30 @@ class Trained:
             prefix + key: value for key, value in part.state_dict().items()
         }
 
-    def masks(self, name: str) -> dict[str, Tensor] | None:
-        """The masks of a network in the checkpoint, if it has any."""
-        module = next(n.module for n in self.chosen if n.name == name)
-        return masks_in(self.loaded, name, module, self.checkpoint)
-
-    def divided(self, role: str, divisor: int) -> dict[str, int]:
-        """Width of each group if the config's widths were divided.
+    def masks(self, network: Network) -> dict[str, Tensor] | None:
+        """The masks of a network, if there are any.
 
         Raises:
-            ConfigError: The network is narrowed already, or cannot be
-                divided so far.
+            ConfigError: The ticket is not one of this network.
         """
-        first = next(n for n in self.chosen if n.role == role)
-        if noted(first.module) is not None:
-            raise ConfigError.at(
-                '--target', f'width={1 / divisor:.3g}',
-                f'{first.name} is narrowed already; say what may stay of '
-                'its cost, with macs= or params=')
-        config = self.config.copy()
-        config.model[role] = dict(
-            type='mmgancomp.Slimmed',
-            network=config.model[role],
-            divisor=divisor,
-            part=role)
-        networks = self.family.networks(build_model(config))
-        module = networks[first.name].module
-        return {
-            name: group.width
-            for name, group in self.family.channel_groups(module).items()
-        }
+        if self.ticket is None:
+            return masks_in(self.loaded, network.name, network.module,
+                            self.checkpoint)
+        try:
+            masks = read_ticket(self.ticket, network.name).masks
+        except MMGanCompError as error:
+            raise ConfigError.at('--ticket', self.ticket,
+                                 str(error)) from None
+        sizes = {n: w.shape for n, w in network.module.named_parameters()}
+        for name, mask in masks.items():
+            if sizes.get(name) != mask.shape:
+                raise ConfigError.at(
+                    '--ticket', self.ticket,
+                    f'its mask of {name} is {tuple(mask.shape)}, and '
+                    f'{network.name} has ' +
+                    (f'{tuple(sizes[name])} there' if name in sizes else
+                     'no such weight'))
+        return masks
 
     def macs(self, module: nn.Module) -> tuple[int, dict[str, int]]:
         """MACs of a network, and each layer's share."""
@@ -170,7 +167,10 @@ class Trained:
             networks[name] = dict(
                 counts,
                 difference_killed=found.killed,
+                difference_removed=found.cut,
                 groups=counts_of(found.groups, found.kept))
+            if isinstance(found.groups, Found) and found.groups.probed:
+                networks[name]['probed'] = dict(left_out=found.groups.left)
         return dict(
             schema=1,
             plan=str(plan),

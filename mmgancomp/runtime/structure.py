@@ -17,10 +17,19 @@ from mmgancomp.errors import ConfigError
 if TYPE_CHECKING:
     from mmgancomp.families import Network
 
-__all__ = ['SCHEMA', 'misfit', 'note', 'noted', 'recorded', 'saved']
+__all__ = [
+    'PROBED', 'SCHEMA', 'groups_in', 'misfit', 'note', 'noted', 'recorded',
+    'saved'
+]
 
 SCHEMA = 1
 """Version of the layout of plans, as files and in checkpoints."""
+
+PROBED = 'probed'
+"""Entry of a network's plan that holds its groups, where none declares them.
+
+All other entries are groups, or the divisor.
+"""
 
 _ATTRIBUTE = 'mmgancomp_channels'
 
@@ -41,6 +50,11 @@ def noted(network: nn.Module) -> dict[str, Any] | None:
     return getattr(network, _ATTRIBUTE, None)
 
 
+def groups_in(entry: Mapping[str, Any]) -> int:
+    """How many groups a network's part of a plan cuts."""
+    return sum(name != PROBED for name in entry)
+
+
 def saved(networks: Iterable[Network]) -> dict[str, Any]:
     """For the checkpoint: the plan that networks were built by, if any."""
     entries = {
@@ -55,7 +69,9 @@ def saved(networks: Iterable[Network]) -> dict[str, Any]:
 def recorded(network: Network) -> dict[str, Any]:
     """For the record: a network's part of the plan, if it has one."""
     entry = noted(network.module)
-    return {} if entry is None else {'channels': entry}
+    if entry is None:
+        return {}
+    return {'channels': {k: v for k, v in entry.items() if k != PROBED}}
 
 
 def misfit(network: nn.Module, prefix: str,
@@ -75,7 +91,7 @@ def misfit(network: nn.Module, prefix: str,
                 how = f'divisor={entry["divisor"]}'
                 what = 'a checkpoint of a run with the same divisor'
             else:
-                how = f'plan of {len(entry)} channel groups'
+                how = f'plan of {groups_in(entry)} channel groups'
                 what = ('the slim.pth that `mmgancomp prune CONFIG '
                         'CHECKPOINT` wrote beside this plan, or a '
                         'checkpoint of a run that began with it')

@@ -170,7 +170,11 @@ def test_masks_and_fading_channels_together(tmp_path):
 @pytest.mark.parametrize('options,said', [
     (dict(plan='gone.json'), 'cannot be read'),
     (dict(plan=document({'noise2feet': [1]})), "did you mean 'noise2feat'"),
-    (dict(target='macs=0.5'), 'share of the parameters'),
+    (dict(target='mac=0.5'), "did you mean 'macs'"),
+    (dict(target='macs=5'), 'the share that stays, between 0 and 1'),
+    (dict(target='macs=0.001'), 'is the least that removing'),
+    (dict(target='width=0.7'), 'one over a divisor'),
+    (dict(target='empty'), 'known: macs, params, width'),
     (dict(target='params=0.001'), 'is the least that removing'),
     (dict(target='params=0.5', end=0), 'must come after begin'),
     (dict(target='params=0.5', end=99), 'within the run'),
@@ -190,9 +194,44 @@ def test_wrong_options_are_one_sentence(options, said, tmp_path, capsys):
 
 
 def test_a_wrong_option_stops_a_run_too(tmp_path):
-    file = config(tmp_path, target='macs=0.5')
+    file = config(tmp_path, target='macs=2')
     with pytest.raises(ConfigError, match='channel_kill'):
         runs.train(file)
+
+
+@pytest.mark.parametrize('target', [
+    'macs=0.5',
+    pytest.param('width=0.5', marks=pytest.mark.slow)
+])
+def test_targets_are_those_of_prune(target, tmp_path, capsys):
+    """What the hook writes is as large as what the command writes."""
+    options = dict(target=target, multiple=1, begin=1, end=5)
+    faded = config(tmp_path, **options)
+    assert main(['plan', faded.filename, '--json']) == 0
+    row, = plan_document(capsys.readouterr().out)['mechanisms']
+    assert ('macs_before_after' in row) == target.startswith('macs')
+    runs.train(faded)
+    plan = ChannelPlan.read(tmp_path / 'plan.json').networks['generator']
+    # As it was planned: weights change which channels stay, not how many.
+    assert {name: len(kept) for name, kept in plan.kept.items()} == {
+        name: group['kept'] for name, group in row['groups'].items()
+        if group['kept'] < group['channels']
+    }
+    code = main([
+        'prune', faded.filename,
+        str(tmp_path / 'iter_12.pth'), '--target', target, '--multiple', '1',
+        '--out', str(tmp_path / 'cut'), '--json'
+    ])
+    assert code == 0
+    cut = runs.load(tmp_path / 'cut' / 'slim.pth')['state_dict']
+    slim = runs.load(tmp_path / 'slim.pth')['state_dict']
+    assert {k: v.shape for k, v in cut.items()} == {
+        k: v.shape for k, v in slim.items()}
+
+
+def plan_document(out):
+    """What ``plan --json`` has printed."""
+    return json.loads(out[out.index('{\n'):])
 
 
 def test_plan_tells_what_will_go(tmp_path, capsys):

@@ -217,7 +217,7 @@ def test_filters_that_masks_have_emptied_go(tmp_path, capsys):
                 density=.5, granularity='filter', allocation='uniform')))
     trained = Trained('dcgan', tmp_path)
     said = trained.prune(capsys, '--target', 'empty', code=2)
-    assert 'generator has no filter that is zero' in said
+    assert 'no filter of generator is zero' in said
     masked = Trained('dcgan', tmp_path / 'masked')
     masked.config = tiny.config(
         'dcgan', tmp_path / 'masked' / 'm', iterations=2, checkpoint=2,
@@ -227,6 +227,10 @@ def test_filters_that_masks_have_emptied_go(tmp_path, capsys):
     found = masked.prune(capsys, '--target', 'empty')
     counts = found['networks']['generator']['groups']
     assert [g['kept'] for g in counts.values()] == [16, 8, 4]
+    # A network whose filters are all there stays as it is.
+    both = masked.prune(capsys, '--target', 'empty', '--networks', 'all')
+    assert list(both['networks']) == ['generator']
+    assert len(both['config_lines'][1].split('mmgancomp.Slimmed')) == 2
 
 
 @pytest.mark.parametrize('words,said', [
@@ -280,7 +284,8 @@ def test_tables_for_people(dcgan, capsys, tmp_path):
     ]) == 0
     out = capsys.readouterr().out
     for words in ('channel group', 'upsampling.0', 'parameters', 'MACs',
-                  'changed the output by', "type='mmgancomp.Slimmed'",
+                  'changed the output by', 'then changed it by',
+                  "type='mmgancomp.Slimmed'",
                   'load_from = '):
         assert words in out
     assert sorted(p.name for p in tmp_path.iterdir()) == [

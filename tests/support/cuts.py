@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -13,13 +14,16 @@ from mmengine import DefaultScope
 from torch import Tensor, nn
 
 from mmgancomp import families
+from mmgancomp.channels import remove
 from mmgancomp.channels.groups import Groups
 from mmgancomp.channels.slicing import copy_of
 from mmgancomp.families import Family
 from tests.support import tiny
 
-__all__ = ['NETWORKS', 'call', 'family_of', 'gradients', 'network', 'plan',
-           'run']
+__all__ = [
+    'NETWORKS', 'SINGLE', 'call', 'config', 'family_of', 'gradients',
+    'network', 'plan', 'precision', 'remove_checked', 'run', 'tolerance'
+]
 
 _ATTENTION = dict(
     in_channels=[4, 4],
@@ -118,6 +122,30 @@ _FAMILIES = {
 NETWORKS = [*_FAMILIES, *_CONFIGS]
 """Names of networks: of every family and kind, and of further types."""
 
+SINGLE = [name for name in NETWORKS if name.startswith('stylegan2')]
+"""Their blocks convert to single precision themselves."""
+
+
+def config(name: str) -> dict[str, Any]:
+    """What builds a network: its own config, without a model around it.
+
+    Args:
+        name: One of :data:`NETWORKS`.
+    """
+    if name in _FAMILIES:
+        return tiny.network_config(*_FAMILIES[name])
+    return deepcopy(_CONFIGS[name])
+
+
+def precision(name: str) -> torch.dtype:
+    """The most precise numbers that a network computes with."""
+    return torch.float32 if name in SINGLE else torch.float64
+
+
+def tolerance(name: str) -> float:
+    """Relative difference that rounding may make to a network's output."""
+    return 1e-4 if name in SINGLE else 1e-10
+
 
 @cache
 def _settled(name: str) -> tuple[nn.Module, Family]:
@@ -178,6 +206,20 @@ def call(family: Family,
                                        torch.Generator().manual_seed(0), size)
     dtype = next(built.parameters()).dtype
     return tuple(a.to(dtype) for a in args), kwargs
+
+
+def remove_checked(name: str, built: nn.Module, kept: Mapping[str, list[int]],
+                   **options: Any) -> nn.Module:
+    """``remove`` with small images; it compares before and after.
+
+    Args:
+        name: What :func:`network` was asked for.
+        built: That network, killed.
+        kept: The plan.
+        **options: Of ``remove``.
+    """
+    return remove(
+        built, kept, call=lambda net: call(family_of(name), net), **options)
 
 
 def plan(groups: Groups, seed: int, share: float = .7) -> dict[str, list[int]]:

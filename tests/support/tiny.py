@@ -28,7 +28,7 @@ from mmgancomp.files import write_whole
 
 __all__ = [
     'FAMILIES', 'FOUND', 'SIZES', 'STOCK_WARNINGS', 'config', 'images',
-    'model', 'stock_model'
+    'model', 'network_config', 'stock_model'
 ]
 
 FAMILIES = {
@@ -331,6 +331,23 @@ def config(family: str,
     # Whole or not at all: two processes may write and read it at once.
     write_whole(path, _source(family, _merged(settings, overrides)))
     return Config.fromfile(path)
+
+
+def network_config(family: str, role: str) -> dict[str, Any]:
+    """The config of one network of :func:`model`, as the model builds it.
+
+    Args:
+        family: A key of :data:`FAMILIES`.
+        role: ``'generator'`` or ``'discriminator'``.
+    """
+    source = _source(family, dict(model=_model_settings(family, True)))
+    whole = Config.fromstring(source, '.py').model.to_dict()
+    own = whole[role]
+    # What the base class hands to its networks.
+    for name, wanted in (('noise_size', 'generator'), ('num_classes', role)):
+        if role == wanted and whole.get(name) is not None:
+            own.setdefault(name, whole[name])
+    return own
 
 
 def _build(source: str) -> nn.Module:
