@@ -13,7 +13,6 @@ from mmgancomp.channels import ChannelPlan, channel_groups, kill, remove
 from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.evaluation.profile_model import build_model, subjects
 from mmgancomp.export.mmagic_model import write_mmagic
-from mmgancomp.export.onnx_file import write_onnx
 from mmgancomp.export.sparse import write_sparse
 from mmgancomp.search import (
     NORMAL_OPERATIONS,
@@ -50,15 +49,6 @@ def test_exports_need_no_file_of_the_search(tmp_path):
     assert model.generator.genotype == PUBLISHED['alphagan_l']
     packed = write_sparse(tmp_path / 'g.safetensors', chosen)
     assert packed.bytes < written.bytes
-
-
-@pytest.mark.slow
-def test_a_cut_one_is_exported_too(tmp_path):
-    trained = Trained(tiny.FOUND, tmp_path, **{
-        'model.generator.genotype': file_of(tmp_path)})
-    chosen = subjects(trained.config, str(trained.checkpoint))
-    files = write_onnx(tmp_path / 'g.onnx', chosen)
-    assert all(file.difference < 1e-4 for file in files)
 
 
 @pytest.mark.slow
