@@ -89,7 +89,7 @@ def check_any_legal_plan(name, data, folder):
 
 
 @pytest.mark.parametrize('name', cuts.NETWORKS)
-@plans.examples(2)
+@plans.examples(1)
 @given(data=st.data())
 def test_any_legal_plan(name, data, tmp_path_factory):
     check_any_legal_plan(name, data, tmp_path_factory.mktemp('plan'))
