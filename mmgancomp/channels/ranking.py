@@ -70,10 +70,14 @@ def _sums(network: nn.Module,
             continue
         if weight.ndim < 2 and role != 'gain':
             continue  # biases tell nothing of a size
-        size = weight.detach().abs().float().cpu()
+        size = weight.detach().float().cpu()
         other = [axis for axis in range(size.ndim) if axis != slot.axis]
-        if other:
-            size = size.mean(other) if mean else size.sum(other)
+        entries = size.numel() // size.shape[slot.axis]
+        # In one pass, where abs() would write all weights once more.
+        size = torch.linalg.vector_norm(
+            size, 1, dim=other) if other else size.abs()
+        if mean:
+            size = size / entries
         size = size[slot.offset:slot.offset + group.width * slot.block]
         total += size.reshape(group.width, slot.block).sum(1)
         count += 1

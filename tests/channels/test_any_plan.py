@@ -52,8 +52,9 @@ def check_any_legal_plan(name, data, folder):
     allowed = 1e-3 if name in cuts.SINGLE else cuts.tolerance(name)
     small = cuts.remove_checked(
         name, kill(network, plan), plan, tolerance=allowed)
+    copied = copy.deepcopy(small)
     out = cuts.run(family, small, False)
-    assert torch.equal(out, cuts.run(family, copy.deepcopy(small), False))
+    assert torch.equal(out, cuts.run(family, copied, False))
 
     file = folder / 'plan.json'
     ChannelPlan({ROLE: NetworkPlan(kept=plan)}).write(file)
@@ -69,10 +70,10 @@ def check_any_legal_plan(name, data, folder):
     for module in fresh.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.  # as in what it is compared with
+    before = copy.deepcopy(fresh)
     assert torch.equal(out, cuts.run(family, fresh, False))
 
     optimizer = torch.optim.Adam(fresh.parameters(), lr=1e-4)
-    before = copy.deepcopy(fresh)
     cuts.gradients(family, fresh)
     optimizer.step()
     moved = [
@@ -81,14 +82,14 @@ def check_any_legal_plan(name, data, folder):
     ]
     assert any(moved)
     assert all(torch.isfinite(w).all() for w in fresh.parameters())
-    # After a step torch itself refuses to copy what norms have computed.
+    # From here on torch refuses to copy what norms have computed.
     assert torch.equal(
         cuts.run(family, copy_of(fresh), False),
         cuts.run(family, fresh, False))
 
 
 @pytest.mark.parametrize('name', cuts.NETWORKS)
-@plans.examples(2)
+@plans.examples(1)
 @given(data=st.data())
 def test_any_legal_plan(name, data, tmp_path_factory):
     check_any_legal_plan(name, data, tmp_path_factory.mktemp('plan'))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -11,54 +12,62 @@ from mmgancomp.channels.groups import Groups
 
 __all__ = ['examples', 'illegal', 'legal']
 
+# A number stands for a plan: to draw each channel would take longer than to
+# cut it, and the simplest plans are not the likeliest to show a fault.
+_NUMBERS = st.integers(0, 2**32 - 1)
+
 
 def examples(count: int) -> settings:
-    """The same few examples in each run."""
+    """The same few examples in each run.
+
+    Nothing is shrunk: to look for a simpler plan that fails too takes
+    minutes.
+    """
     return settings(
         max_examples=count,
         deadline=None,
         derandomize=True,
-        # A smaller plan that fails too would cost minutes to look for.
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck))
 
 
-@st.composite
-def legal(draw: st.DrawFn, groups: Groups) -> dict[str, list[int]]:
+def legal(groups: Groups) -> st.SearchStrategy[dict[str, list[int]]]:
     """Any legal plan: also groups that are whole, or not named."""
-    sizes = {
-        name: draw(st.integers(1, group.width))
-        for name, group in groups.items()
-    }
+    return _NUMBERS.map(lambda number: _legal(groups, random.Random(number)))
+
+
+def _legal(groups: Groups, dice: random.Random) -> dict[str, list[int]]:
+    sizes = {name: dice.randint(1, g.width) for name, g in groups.items()}
+    inner = set()
     for group in groups.values():
         if group.attention:
-            value = groups[group.value].width
-            q = sizes[group.name]
-            sizes[group.value] = min(value, 4 * q + draw(st.integers(0, 3)))
-    plan = {
-        name:
-        sorted(draw(st.permutations(range(groups[name].width)))[:size])
-        for name, size in sizes.items()
+            inner |= {group.name, group.value}
+            sizes[group.value] = min(
+                groups[group.value].width,
+                4 * sizes[group.name] + dice.randint(0, 3))
+    named = dice.sample(sorted(sizes), dice.randint(1, len(sizes)))
+    return {
+        name: sorted(dice.sample(range(groups[name].width), sizes[name]))
+        for name in sizes if name in inner or name in named
     }
-    inner = {
-        n
-        for g in groups.values() if g.attention for n in (g.name, g.value)
-    }
-    named = draw(st.sets(st.sampled_from(sorted(plan)), min_size=1))
-    return {n: kept for n, kept in plan.items() if n in named | inner}
 
 
-@st.composite
-def illegal(draw: st.DrawFn, groups: Groups) -> tuple[dict[str, Any], str]:
+def illegal(
+        groups: Groups) -> st.SearchStrategy[tuple[dict[str, Any], str]]:
     """A plan with one fault, and the name of the group that has it."""
-    plan: dict[str, Any] = draw(legal(groups))
-    name = draw(st.sampled_from(sorted(plan)))
-    last, kept = groups[name].width - 1, plan[name]
+    return _NUMBERS.map(lambda number: _illegal(groups, random.Random(number)))
+
+
+def _illegal(groups: Groups,
+             dice: random.Random) -> tuple[dict[str, Any], str]:
+    plan: dict[str, Any] = _legal(groups, dice)
+    name = dice.choice(sorted(plan))
+    kept = plan[name]
     faults: list[Any] = [
-        [],  # emptied
-        [*kept, last + 1 + draw(st.integers(0, 9))],
-        [-1 - draw(st.integers(0, 9)), *kept],
-        [kept[0], *kept],  # twice
+        [],
+        [*kept, groups[name].width + dice.randint(0, 9)],
+        [-1 - dice.randint(0, 9), *kept],
+        [kept[0], *kept],
         [kept[0] + .5],
         [bool(kept[0])],
         str(kept[0]),
@@ -67,11 +76,12 @@ def illegal(draw: st.DrawFn, groups: Groups) -> tuple[dict[str, Any], str]:
     ]
     if len(kept) > 1:
         faults.append(kept[::-1])
-    strange = f'{name}.{draw(st.sampled_from(["x", "weight", "0"]))}'
-    if draw(st.booleans()) and strange not in groups:
+    kind = dice.choice(['group', 'fault', 'widths'])
+    if kind == 'group':
+        strange = f'{name}.x'
         return plan | {strange: kept}, strange
-    if groups[name].attention and draw(st.booleans()):
+    if kind == 'widths' and groups[name].attention:
         # One query-key channel goes with four to seven values.
         value = groups[name].value
         return plan | {name: [0], value: [0, 1, 2]}, value
-    return plan | {name: draw(st.sampled_from(faults))}, name
+    return plan | {name: dice.choice(faults)}, name
