@@ -88,7 +88,7 @@ def uneven(only: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def channel_analysis(only: Sequence[str] | None = None) -> dict[str, Any]:
-    """Groups and plans of channels, kill and remove, at stock size."""
+    """Groups and plans of channels, kill and cut, at stock size."""
     from .channel_analysis import LARGE, LIMIT, measure
     from .latency import STOCK
     found = {}

@@ -1,4 +1,4 @@
-"""Channel groups and plans, kill and remove: seconds at stock size.
+"""Channel groups and plans, kill and cut: milliseconds at stock size.
 
 The analysis of a network is what ``mmgancomp prune --target params=0.5``
 does before it touches a weight: the groups of the family, a score for each
@@ -18,7 +18,6 @@ from torch import nn
 import mmgancomp.registry  # noqa: F401
 from mmgancomp.channels import channel_groups, kill
 from mmgancomp.channels.aims import Aim, Macs, choose
-from mmgancomp.channels.remove import checked_removal, example
 from mmgancomp.channels.slicing import copy_of, cut
 from mmgancomp.evaluation.profile_model import Subject, subjects
 
@@ -43,10 +42,9 @@ def _subjects(path: str) -> Iterable[Subject]:
     return subjects(config, names=ROLES)
 
 
-def _timed(call: Callable[[], Any],
-           repeats: int = _REPEATS) -> tuple[Any, dict[str, float]]:
+def _timed(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     seconds, processor = [], []
-    for _ in range(repeats):
+    for _ in range(_REPEATS):
         start, own = time.perf_counter(), time.process_time()
         result = call()
         seconds.append(time.perf_counter() - start)
@@ -54,15 +52,6 @@ def _timed(call: Callable[[], Any],
     return result, spread(seconds) | {
         'processor': round(min(processor) * 1e3, 3)
     }
-
-
-def _settle(subject: Subject) -> None:
-    """Two forwards: fresh spectral norm overflows in eval mode."""
-    with torch.no_grad():
-        subject.module.train()
-        for _ in range(2):
-            args, kwargs = subject.call(2)
-            subject.module(*args, **kwargs)
 
 
 def analysis(subject: Subject) -> tuple[Any, dict[str, Any]]:
@@ -95,11 +84,16 @@ def analysis(subject: Subject) -> tuple[Any, dict[str, Any]]:
     }
 
 
-def _cut(module: nn.Module, groups: Any, kept: Any) -> float:
-    copied = copy_of(module)
-    start = time.perf_counter()
-    cut(copied, groups, kept)
-    return time.perf_counter() - start
+def _cut(module: nn.Module, groups: Any,
+         kept: Any) -> tuple[int, dict[str, float]]:
+    """Parameters that are left, and what cutting took without the copy."""
+    seconds = []
+    for _ in range(_REPEATS):
+        copied = copy_of(module)
+        start = time.perf_counter()
+        cut(copied, groups, kept)
+        seconds.append(time.perf_counter() - start)
+    return sum(w.numel() for w in copied.parameters()), spread(seconds)
 
 
 def measure(name: str) -> dict[str, Any]:
@@ -110,9 +104,9 @@ def measure(name: str) -> dict[str, Any]:
             :data:`LARGE`, of which only the analysis is timed.
 
     Returns:
-        Role → the figures of :func:`analysis`; ``kill_ms``; ``cut_ms``,
-        without the copy; ``remove_ms``, with the copy and the two forwards
-        that check it; and the difference that this check found.
+        Role → the figures of :func:`analysis`; ``kill_ms``, with the copy;
+        and ``cut_ms``, without it and without the two forwards by which
+        ``remove`` checks itself.
     """
     found: dict[str, Any] = {}
     for subject in _subjects(STOCK.get(name, LARGE[1])):
@@ -120,15 +114,8 @@ def measure(name: str) -> dict[str, Any]:
         found[subject.role] = row
         if name == LARGE[0]:
             continue
-        module, groups = subject.module, channel_groups(subject.module)
-        _settle(subject)
+        module = subject.module
         dead, row['kill_ms'] = _timed(lambda m=module, k=kept: kill(m, k))
-        row['cut_ms'] = spread(
-            [_cut(dead, groups, kept) for _ in range(_REPEATS)])
-        (small, difference), row['remove_ms'] = _timed(
-            lambda d=dead, k=kept, g=groups, f=subject.family:
-            checked_removal(d, k, g, call=lambda net: example(f, net)), 1)
-        row['parameters_after'] = sum(
-            weight.numel() for weight in small.parameters())
-        row['difference_removed'] = difference
+        row['parameters_after'], row['cut_ms'] = _cut(
+            dead, channel_groups(module), kept)
     return found
