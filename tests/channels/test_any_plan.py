@@ -80,7 +80,10 @@ def check_any_legal_plan(name, data, folder):
         not torch.equal(a, b)
         for a, b in zip(before.parameters(), fresh.parameters())
     ]
-    assert any(moved)
+    # One channel each may meet ReLUs that are all shut: nothing to learn.
+    learns = any(w.grad is not None and w.grad.any()
+                 for w in fresh.parameters())
+    assert any(moved) == bool(learns)
     assert all(torch.isfinite(w).all() for w in fresh.parameters())
     # From here on torch refuses to copy what norms have computed.
     assert torch.equal(
