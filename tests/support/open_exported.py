@@ -21,6 +21,9 @@ class _Without:
     def __init__(self, finder):
         self.finder = finder
 
+    def __getattr__(self, name):  # what importlib.metadata asks for
+        return getattr(self.finder, name)
+
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] in blocked:
             return None
