@@ -13,7 +13,14 @@ from mmgancomp.errors import ConfigError
 
 from .cells import DiscriminatorCell, FirstDiscriminatorCell
 from .edges import found_by
-from .genotype import Genotype, Space, by_name, kinds_agree, refuse_others
+from .genotype import (
+    Genotype,
+    Space,
+    by_name,
+    content_key,
+    kinds_agree,
+    refuse_others,
+)
 from .registry import NORMAL_OPERATIONS, check_names, check_sizes
 from .wiring import OUTSIDE, Wiring
 
@@ -139,8 +146,8 @@ class DerivedDiscriminator(_Discriminator):
                  base_channels: int = 128, input_channels: int = 3,
                  num_classes: int | None = None,
                  init_cfg: Any = None) -> None:
-        key = f'{KEY}.genotype'
-        found = by_name(genotype, key, 'discriminator')
+        found = by_name(genotype, f'{KEY}.genotype', 'discriminator')
+        key = content_key(f'{KEY}.genotype', genotype)
         kinds_agree(found, KINDS, key)
         for cell in found.cells:
             for names in cell.values():

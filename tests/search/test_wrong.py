@@ -83,7 +83,8 @@ def test_wrong_genotypes(name, folder):
     if isinstance(value, str):
         value = value.replace('{folder}', str(folder))
     config.model.generator.genotype = value
-    alike(config, G, says)
+    # What is wrong inside of a file is told with its name.
+    alike(config, f'{G} ({value})' if 'wrong.json' in str(value) else G, says)
 
 
 JUDGES = {
