@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from mmgancomp.runtime.record import read_record
 __all__ = ['Arm', 'train_all', 'work_folder']
 
 ROOT = Path(__file__).parents[2]
+# MMEngine looks packages up in a way that two threads can't do at once.
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def _train(arm: Arm, seed: int, out: Path,
         own.mkdir(parents=True, exist_ok=True)
         config = own / 'config.py'
         _write(ROOT / arm.config, options, config)
+        print(f'  {arm.name}, seed {seed}: training, see '
+              f'{own / "output.log"}', flush=True)
         with (own / 'output.log').open('w') as log:
             code = subprocess.call(
                 [sys.executable, str(ROOT / 'tools/train.py'), str(config),
@@ -110,6 +115,7 @@ def _write(base: Path, options: Mapping[str, Any], path: Path) -> None:
     from mmengine.config import Config
 
     import mmgancomp.registry  # noqa: F401
-    config = Config.fromfile(str(base))
+    with _READING:
+        config = Config.fromfile(str(base))
     config.merge_from_dict(dict(options))
     config.dump(str(path))
