@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families.base import NotOffered
 from mmgancomp.families.losses import BY_NAME
 from mmgancomp.registry import HOOKS
@@ -38,10 +38,7 @@ class AdversarialLossHook(CompressionHook):
         self._loss, self._unknown = loss, unknown
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value,
-                                 'no such option; ' + closest(option,
-                                                              ['loss']))
+        check_options(KEY, self._unknown, ['loss'])
         if self._loss not in BY_NAME:
             raise ConfigError.at(f'{KEY}.loss', self._loss,
                                  closest(str(self._loss), BY_NAME))
