@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,7 @@ class Trained:
                 '--target', f'width={1 / divisor:.3g}',
                 f'{first.name} is narrowed already; say what may stay of '
                 'its cost, with macs= or params=')
-        config = self.config.copy()
+        config = deepcopy(self.config)
         config.model[role] = dict(
             type='mmgancomp.Slimmed',
             network=config.model[role],
