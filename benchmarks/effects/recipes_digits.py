@@ -49,5 +49,6 @@ STUDY = Study(
     metrics={**DIGITS, **SIZES},
     rows=partial(rows, ARMS),
     measure=macs(ARMS),
+    compared=list(DIGITS),
     pairs=[(HALF, ALONE), (HALF, DENSE), (FADED, HALF), (ORDERED, HALF),
            (SCRATCH, HALF), (BOTH, TENTH), (BOTH, HALF)])
