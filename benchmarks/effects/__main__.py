@@ -72,8 +72,7 @@ def _compare(name: str, study: Study, out: Path, jobs: int) -> bool:
     pairs = [
         {'row': row, 'control': control, 'metric': metric,
          'differences': differences(values, row, control, metric)}
-        for row, control in study.pairs
-        for metric in study.compared or study.columns
+        for row, control in study.pairs for metric in study.columns
     ]
     text = markdown(name, study, values, densities, checks, pairs)
     print(text)

@@ -21,8 +21,8 @@ DENSE = 'dense'
 CUT = 'half cut'
 HOOKS = 'default_hooks'
 SIZES = {
-    'non-zero, of dense': Metric(['nonzero'], '.0%'),
-    'MACs, of dense': Metric(['macs'], '.0%')
+    'non-zero, of dense': Metric(['nonzero'], '.0%', paired=False),
+    'MACs, of dense': Metric(['macs'], '.0%', paired=False)
 }
 Folder = Callable[[str], Path]
 Options = dict[str, Any]

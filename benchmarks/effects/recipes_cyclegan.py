@@ -37,5 +37,4 @@ STUDY = Study(
     note=NOTE,
     rows=partial(rows, ARMS),
     measure=macs(ARMS),
-    compared=list(METRICS),
     pairs=[(HALF, ALONE), (SCRATCH, HALF)])

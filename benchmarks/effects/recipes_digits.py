@@ -49,6 +49,5 @@ STUDY = Study(
     metrics={**DIGITS, **SIZES},
     rows=partial(rows, ARMS),
     measure=macs(ARMS),
-    compared=list(DIGITS),
     pairs=[(HALF, ALONE), (HALF, DENSE), (FADED, HALF), (ORDERED, HALF),
            (SCRATCH, HALF), (BOTH, TENTH), (BOTH, HALF)])

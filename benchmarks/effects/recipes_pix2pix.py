@@ -58,6 +58,5 @@ STUDY = Study(
     note=NOTE,
     rows=with_constant,
     measure=macs(ARMS, nothing=[CONSTANT]),
-    compared=list(METRICS),
     pairs=[(LIGHT, ALONE), (HALF, ALONE), (HALF, LIGHT), (HALF, DENSE),
            (PARAMS, HALF), (SCRATCH, HALF), (MASKED, HALF)])

@@ -58,7 +58,6 @@ class Study:
             model of every arm.
         measure: Row and folder of an arm → more metrics of its model.
         pairs: (row, control) whose differences are shown.
-        compared: Columns whose differences they are; all, if none is named.
     """
 
     title: str
@@ -71,7 +70,6 @@ class Study:
     measure: Callable[[str, Callable[[str], Path]], dict[str,
                                                          float]] | None = None
     pairs: Sequence[tuple[str, str]] = ()
-    compared: Sequence[str] = ()
 
     @property
     def columns(self) -> dict[str, Metric]:
