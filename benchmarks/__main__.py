@@ -76,6 +76,17 @@ def latency(only: Sequence[str] | None = None,
     return found
 
 
+def uneven(only: Sequence[str] | None = None) -> dict[str, Any]:
+    """Plans of equal MACs: the same share of each group, or any shares."""
+    from .latency import STOCK
+    from .uneven import measure
+    found = {}
+    for name in only or STOCK:
+        found[name] = measure(name)
+        print(f'  {name}: {found[name]}', flush=True)
+    return found
+
+
 def packed() -> dict[str, Any]:
     """Packed files at density 0.1, by the layers that are masked."""
     from .packed import STOCK, measure
@@ -100,6 +111,7 @@ BENCHMARKS = {
     'prune': prune,
     'teacher_cost': teacher_cost,
     'latency': latency,
+    'uneven': uneven,
     'packed': packed,
     'search_epoch': search_epoch
 }
@@ -120,7 +132,7 @@ def main() -> int:
         '--only',
         nargs='+',
         metavar='FAMILY',
-        help='latency: these alone, for example sagan-128')
+        help='latency, uneven: these alone, for example sagan-128')
     parser.add_argument(
         '--batch',
         nargs='+',
@@ -166,14 +178,19 @@ def _chosen(parser: argparse.ArgumentParser,
     """What of a benchmark is to run; empty: all of it."""
     if args.only is None and args.batch is None:
         return []
-    if args.names != ['latency']:
-        parser.error('--only and --batch belong to latency: name it alone')
+    if args.names not in (['latency'], ['uneven']):
+        parser.error('--only belongs to latency or uneven, --batch to '
+                     'latency: name it alone')
     from .latency import STOCK
     unknown = set(args.only or ()) - set(STOCK)
     if unknown:
         parser.error(f'no family {min(unknown)!r}; there are '
                      f'{", ".join(STOCK)}')
-    return [args.only, args.batch]
+    if args.names == ['latency']:
+        return [args.only, args.batch]
+    if args.batch is not None:
+        parser.error('--batch belongs to latency')
+    return [args.only]
 
 
 if __name__ == '__main__':

@@ -50,7 +50,7 @@ AIM = 2.5
 _ROUNDS, _LAYER_ROUNDS = 5, 3
 
 
-def _generator(name: str, divisor: int) -> Subject:
+def generator(name: str, divisor: int) -> Subject:
     config = Config.fromstring(f"_base_ = 'mmagic::{STOCK[name]}'", '.py')
     if divisor > 1:
         config.model.generator = dict(
@@ -142,7 +142,7 @@ def measure(name: str, batches: Iterable[int] = BATCHES) -> dict[str, Any]:
         ratio of the minima; where that is below :data:`AIM` at the largest
         batch, the layer of the slim network that takes the most time.
     """
-    dense, slim = _generator(name, 1), _generator(name, 2)
+    dense, slim = generator(name, 1), generator(name, 2)
     found: dict[str, Any] = {}
     for threads in THREADS:
         for batch in batches:

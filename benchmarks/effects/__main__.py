@@ -11,6 +11,7 @@ import argparse
 import importlib
 import json
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def main() -> int:
     unknown = sorted({*args.names} - {*NAMES})
     if unknown:
         parser.error(f'{unknown[0]}: there are {", ".join(NAMES)}')
+    # Of the libraries that configs import; each run has its own log.
+    warnings.simplefilter('ignore')
     failed = 0
     for name in args.names or NAMES:
         study = importlib.import_module(f'.{name}', __package__).STUDY
@@ -72,7 +75,8 @@ def _compare(name: str, study: Study, out: Path, jobs: int) -> bool:
     pairs = [
         {'row': row, 'control': control, 'metric': metric,
          'differences': differences(values, row, control, metric)}
-        for row, control in study.pairs for metric in study.columns
+        for row, control in study.pairs
+        for metric, column in study.columns.items() if column.paired
     ]
     text = markdown(name, study, values, densities, checks, pairs)
     print(text)

@@ -14,7 +14,7 @@ TRAIN = 'configs/alphagan/alphagan-s_ggan_1xb32_digits-16x16.py'
 RANDOM = 5
 # The networks take no labels, so there is nothing to agree with.
 METRICS = {'digits-FID': DIGITS['digits-FID'],
-           'G parameters': Metric(['parameters'], ',.0f')}
+           'G parameters': Metric(['parameters'], ',.0f', paired=False)}
 
 
 def _genotype(folder: Any) -> str:

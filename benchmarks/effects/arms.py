@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ __all__ = ['PRUNED', 'Arm', 'Cut', 'train_all', 'work_folder', 'written']
 
 ROOT = Path(__file__).parents[2]
 PRUNED = 'pruned.json'
+# MMEngine looks packages up in a way that two threads can't do at once.
+_READING = threading.Lock()
 
 Folder = Callable[[str], Path]
 
@@ -111,6 +114,8 @@ def _train(arm: Arm, seed: int, out: Path,
 
     def run() -> None:
         written(arm.config, options).dump(str(config))
+        print(f'  {arm.name}, seed {seed}: training, see '
+              f'{own / "output.log"}', flush=True)
         _call(f'{arm.name}, seed {seed}: training',
               [str(ROOT / 'tools/train.py'), str(config),
                '--work-dir', str(own), '--resume'], own / 'output.log')
@@ -176,6 +181,7 @@ def written(base: str, options: Mapping[str, Any]) -> Any:
     from mmengine.config import Config
 
     import mmgancomp.registry  # noqa: F401
-    config = Config.fromfile(str(ROOT / base))
+    with _READING:
+        config = Config.fromfile(str(ROOT / base))
     config.merge_from_dict(dict(options))
     return config

@@ -58,6 +58,9 @@ STUDY = Study(
     ARMS,
     # The paper's order is of ImageNet and 100 epochs.
     checks=[],
-    metrics={**DIGITS, 'parameters, of dense': Metric(['parameters'], '.0%')},
+    metrics={
+        **DIGITS, 'parameters, of dense':
+        Metric(['parameters'], '.0%', paired=False)
+    },
     rows=rows,
     pairs=[('complete', name) for name in _KINDS if name != 'complete'])

@@ -23,10 +23,13 @@ class Metric:
     Attributes:
         keys: As in the record of a run; the mean of several.
         form: How its values are written.
+        paired: Whether differences of it are shown; those of a size that
+            was chosen tell nothing.
     """
 
     keys: Sequence[str]
     form: str = '.2f'
+    paired: bool = True
 
     def of(self, model: dict[str, Any]) -> float:
         """Its value for a model of a record."""

@@ -1,0 +1,116 @@
+"""Plans of equal cost: every group cut alike, or each to a width of its own.
+
+Stock generators at stock size, half of every channel group kept, against
+plans that keep between a quarter and all of a group, drawn at random and
+scaled until the executed MACs are the same. Timed in turn on the CPU; the
+figure is how much of the even plan's speed an uneven one has.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmgancomp.channels import channel_groups, ranking
+from mmgancomp.channels.costs import macs_after
+from mmgancomp.channels.groups import Groups, Kept
+from mmgancomp.channels.slicing import copy_of, cut
+from mmgancomp.evaluation.profile_cost import inference, macs
+from mmgancomp.evaluation.profile_latency import (
+    forward,
+    interleaved,
+    threads_set,
+)
+
+from .latency import generator
+from .timing import spread
+
+__all__ = ['AIM', 'DRAWS', 'measure']
+
+AIM = .9
+"""Share of the even plan's speed that an uneven one should have."""
+
+DRAWS = 5
+_BATCH, _ROUNDS = 8, 5
+_SPREAD = 2.
+"""Groups keep from half to twice the even share."""
+
+
+def _uneven(groups: Groups, scores: dict[str, torch.Tensor],
+            seed: int) -> Callable[[float], Kept]:
+    """Fraction of channels → plan, each group with a factor of its own."""
+    draw = random.Random(seed)
+    factors = {name: _SPREAD**draw.uniform(-1, 1) for name in groups}
+    inner = {n for g in groups.values() if g.attention
+             for n in (g.name, g.value)}
+
+    def plan_of(fraction: float) -> Kept:
+        sizes = ranking.sizes_for(groups, scores, fraction, multiple=1)
+        for name in sizes.keys() - inner:
+            width, least = groups[name].width, groups[name].least
+            wanted = round(fraction * factors[name] * width)
+            sizes[name] = min(width, max(least, wanted))
+        return ranking.best(scores, sizes)
+
+    return plan_of
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Time one family's generator under plans of equal MACs, one thread.
+
+    Args:
+        name: A key of :data:`benchmarks.latency.STOCK`.
+
+    Returns:
+        ``even`` and ``draw 0`` … → share of the dense MACs, milliseconds,
+        and ``of_even_speed``, the ratio of the minima.
+    """
+    dense = generator(name, 1)
+    groups = channel_groups(dense.module)
+    scores = ranking.scores_of([dense.module], groups, 'random')
+    args, kwargs = dense.call(1)
+    whole, shares = macs(dense.module, args, kwargs)
+
+    def small(plan: Kept) -> nn.Module:
+        network = copy_of(dense.module)
+        cut(network, groups, plan)
+        return network
+
+    def count(plan: Kept) -> float:
+        return macs(small(plan), args, kwargs)[0] / whole
+
+    def estimate(plan: Kept) -> float:
+        return macs_after(dense.module, groups, plan, shares) / whole
+
+    even = ranking.best(scores, ranking.sizes_for(groups, scores, .5))
+    cost = count(even)
+    plans = {'even': even} | {
+        f'draw {seed}': ranking.reach_measured(
+            _uneven(groups, scores, seed), estimate, count, cost * 1.005,
+            'macs', cost)
+        for seed in range(DRAWS)
+    }
+    costs = {title: count(plan) for title, plan in plans.items()}
+    for title, found in costs.items():
+        assert abs(found / cost - 1) < .02, (title, found, cost)
+    networks = {title: small(plan) for title, plan in plans.items()}
+    with threads_set(1):
+        for network in networks.values():
+            network.eval()
+        with inference(dense.module):
+            taken = interleaved(
+                {title: forward(network, dense.call, _BATCH)
+                 for title, network in networks.items()}, _ROUNDS)
+    fastest = min(taken['even'])
+    return {
+        title: {
+            'macs': round(costs[title], 4),
+            'ms': spread(taken[title], unit=1),
+            'of_even_speed': round(fastest / min(taken[title]), 3)
+        }
+        for title in plans
+    }
