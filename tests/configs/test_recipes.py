@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import statistics
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,14 @@ MEASURED = {
     'pix2pix_vanilla-unet-bn_edges-32x32': recipes_pix2pix,
     'cyclegan_lsgan-resnet-in_textures-32x32': recipes_cyclegan
 }
+MEASURED_BY = {
+    study.__name__.rpartition('.')[2]: study for study in MEASURED.values()
+}
 FOUND = variants(FOLDER / 'README.md')
+PAGE = ROOT / 'docs' / 'recipes.md'
+TABLES = re.findall(
+    r'^\| `(recipes_\w+)` \| (.+) \|\n\|[ |-]+\|\n((?:\|.+\n)+)',
+    PAGE.read_text(), re.MULTILINE)
 HALF = {
     'model.generator.plan': None,
     'model.generator.divisor': 2,
@@ -204,6 +213,9 @@ def test_the_cut_trains_on_at_full_size(path, tmp_path):
     config.load_from = str(tmp_path / 'slim.pth')
     config = shortened(config, tmp_path)
     config.experiment_name = tmp_path.name
+    for wrapper in config.optim_wrapper.values():
+        if isinstance(wrapper, dict):
+            wrapper.pop('accumulative_counts', None)
     runner = runs.train(config)
     scalars = runner.message_hub.log_scalars
     loss, = (scalars[key] for key in scalars
@@ -223,3 +235,30 @@ def test_the_cut_trains_on_at_full_size(path, tmp_path):
                 sum(w[f'{place}.{key}'].numel() for key in state)
                 for w in (slim, dense))
             assert numbers < .4 * whole, name
+
+
+@pytest.mark.parametrize('table', TABLES, ids=lambda table: table[0])
+def test_figures_of_the_page_are_those_of_the_command(table):
+    name, header, lines = table
+    study = MEASURED_BY[name].STUDY
+    rows = json.loads(results(name).read_text())['rows']
+    columns = header.split(' | ')
+    found = {}
+    for line in lines.strip().split('\n'):
+        row, *cells = (cell.strip() for cell in line.strip('|').split('|'))
+        found[row] = cells
+    assert found == {
+        row: [format(statistics.mean(values[column]),
+                     study.columns[column].form) for column in columns]
+        for row, values in rows.items()
+    }
+
+
+def results(name):
+    return ROOT / f'benchmarks/results/effects_{name}.json'
+
+
+def test_every_comparison_that_has_a_result_is_on_the_page():
+    kept = {name for name in MEASURED_BY if results(name).is_file()}
+    assert kept
+    assert {table[0] for table in TABLES} == kept
