@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-__all__ = ['ConfigError', 'MMGanCompError', 'closest']
+__all__ = ['ConfigError', 'MMGanCompError', 'check_options', 'closest']
 
-_SHOWN = 12
+_SHOWN, _LONG = 12, 400
 
 
 class MMGanCompError(Exception):
@@ -32,7 +32,10 @@ class ConfigError(MMGanCompError, ValueError):
             value: The value found there.
             remedy: What would be right, as a sentence or half-sentence.
         """
-        return cls(f'{key} = {value!r}: {remedy}')
+        shown = repr(value)
+        if len(shown) > _LONG:
+            shown = f'{shown[:_LONG - 1]}…'
+        return cls(f'{key} = {shown}: {remedy}')
 
 
 def closest(name: str, known: Iterable[str]) -> str:
@@ -44,3 +47,25 @@ def closest(name: str, known: Iterable[str]) -> str:
     shown = ', '.join(known[:_SHOWN]) if known else 'none'
     more = len(known) - _SHOWN
     return f'{hint}known: {shown}{f" and {more} more" if more > 0 else ""}'
+
+
+def check_options(key: str | Callable[[str], str], given: Mapping[str, Any],
+                  known: Collection[str], owner: str = '') -> None:
+    """Refuse an option that there is not.
+
+    Args:
+        key: Dotted config key of the entry that has the options, or what
+            makes an option's key of its name.
+        given: Option → value.
+        known: Names of those that there are.
+        owner: Who has them, where that is not plain from the key.
+
+    Raises:
+        ConfigError: The first of ``given`` that is not known.
+    """
+    for option, value in given.items():
+        if option not in known:
+            where = key(option) if callable(key) else f'{key}.{option}'
+            said = f'{owner} has no such option' if owner else 'no such option'
+            raise ConfigError.at(where, value,
+                                 f'{said}; {closest(str(option), known)}')

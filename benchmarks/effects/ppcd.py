@@ -14,14 +14,16 @@ __all__ = ['STUDY']
 DENSE = 'configs/demo/sngan-proj_digits-16x16.py'
 GATED = 'configs/ppcd_gan/ppcd-gan-a5_sngan-proj_digits-16x16.py'
 HOOKS = 'default_hooks'
+ATTENTION = f'{HOOKS}.distillation.generator.attention'
 _KINDS: dict[str, dict[str, Any]] = {
     'complete': {},
     'without L_PP': {f'{HOOKS}.gates': None, 'model.generator.gated': False},
     'without L_CD': {f'{HOOKS}.distillation': None},
     'two steps': {
         f'{HOOKS}.gates.until': 0.5,
-        f'{HOOKS}.distillation.generator.attention.begin': 0.5
+        f'{ATTENTION}.begin': 0.5
     },
+    'complete, a tenth of L_CD': {f'{ATTENTION}.loss_weight': 0.1},
 }
 
 
@@ -63,4 +65,7 @@ STUDY = Study(
         Metric(['parameters'], '.0%', paired=False)
     },
     rows=rows,
-    pairs=[('complete', name) for name in _KINDS if name != 'complete'])
+    pairs=[
+        *(('complete', name) for name in _KINDS if name != 'complete'),
+        ('complete, a tenth of L_CD', 'without L_CD')
+    ])

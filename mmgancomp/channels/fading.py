@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families import Family, Network, NotOffered
 from mmgancomp.runtime.structure import noted
 from mmgancomp.runtime.times import resolve_time
@@ -17,7 +17,7 @@ from . import ranking
 from .costs import params_after
 from .groups import Groups, Kept, check_kept, counts_of, removed
 from .kill import silence
-from .plan import ChannelPlan
+from .plan import ChannelPlan, content_key
 from .pruned import ranked
 
 __all__ = ['Fading', 'Target']
@@ -97,11 +97,7 @@ class Fading:
         if not isinstance(options, Mapping):
             raise ConfigError.at(key, options,
                                  "write a dict, like dict(plan='plan.json')")
-        for name, value in options.items():
-            if name not in _DEFAULTS:
-                raise ConfigError.at(f'{key}.{name}', value,
-                                     'no such option; ' +
-                                     closest(name, _DEFAULTS))
+        check_options(key, options, _DEFAULTS)
         try:
             groups = family.channel_groups(networks[0].module)
         except NotOffered as error:
@@ -133,15 +129,13 @@ class Fading:
                 key, plan if isinstance(plan, str) else '…',
                 f'the {self.role} is narrowed already, and a plan counts '
                 "the channels of the stock network; give target='params=0.5'")
-        read = (
-            ChannelPlan.of(plan, key)
-            if isinstance(plan, Mapping) else ChannelPlan.read(plan, key))
+        read = ChannelPlan.given(plan, key)
         entry = read.networks.get(self.role)
         if entry is None or not entry.kept:
             raise ConfigError.at(
                 key, plan if isinstance(plan, str) else '…',
                 f'does not say which channels of the {self.role} stay')
-        check_kept(self.groups, entry.kept, key)
+        check_kept(self.groups, entry.kept, content_key(key, plan))
         return entry.kept
 
     def choose(self) -> Kept:

@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options
 from mmgancomp.families import Network
 from mmgancomp.registry import HOOKS
 from mmgancomp.runtime.agreement import check_ranks_agree
@@ -78,10 +78,7 @@ class GateHook(CompressionHook):
         self._removal: dict[str, Any] = {}
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(
-                f'{KEY}.{option}', value, 'no such option; ' +
-                closest(option, GateSettings.__dataclass_fields__))
+        check_options(KEY, self._unknown, GateSettings.__dataclass_fields__)
         self._given.check()
         self._networks = {
             name: network

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
-from mmgancomp.files import write_whole
+from mmgancomp.errors import ConfigError, check_options, closest
+from mmgancomp.files import read_json, write_whole
 from mmgancomp.runtime.structure import SCHEMA
 
 from .groups import Kept
 
-__all__ = ['ChannelPlan', 'NetworkPlan', 'check_divisor']
+__all__ = ['ChannelPlan', 'NetworkPlan', 'check_divisor', 'content_key']
 
 
 def check_divisor(key: str, value: Any) -> int:
@@ -28,6 +28,16 @@ def check_divisor(key: str, value: Any) -> int:
             key, value, 'write a whole number: 2 halves every width, 1 '
             'leaves it')
     return value
+
+
+def content_key(key: str, plan: Any) -> str:
+    """What the content of a plan is called in errors: with its file.
+
+    Args:
+        key: Where the plan stands.
+        plan: What stands there: a file's name, or the content itself.
+    """
+    return key if isinstance(plan, Mapping) else f'{key} ({plan})'
 
 
 def _channels(key: str, value: Any) -> list[int]:
@@ -125,12 +135,10 @@ class ChannelPlan:
                 key, document,
                 'write {"schema": 1, "networks": {"generator": {"divisor": '
                 '2}}}')
-        for name, value in document.items():
-            if name not in ('schema', 'networks'):
-                raise ConfigError.at(f'{key}.{name}', value, 'no such entry; '
-                                     + closest(name, ['schema', 'networks']))
-        if document.get('schema') != SCHEMA:
-            raise ConfigError.at(f'{key}.schema', document.get('schema'),
+        check_options(key, document, ('schema', 'networks'))
+        schema = document.get('schema')
+        if type(schema) is not int or schema != SCHEMA:
+            raise ConfigError.at(f'{key}.schema', schema,
                                  f'this release reads {SCHEMA}')
         networks = document['networks']
         if not isinstance(networks, Mapping) or not networks:
@@ -151,15 +159,33 @@ class ChannelPlan:
             ConfigError: There is no such file, or it is no plan.
         """
         try:
-            document = json.loads(Path(path).read_text())
+            document = read_json(path)
         except OSError as error:
             raise ConfigError.at(
                 key, str(path),
                 f'cannot be read: {error.strerror or error}') from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ConfigError.at(key, str(path),
                                  f'is not valid JSON: {error}') from None
-        return cls.of(document, key)
+        return cls.of(document, content_key(key, path))
+
+    @classmethod
+    def given(cls, plan: Any, key: str) -> ChannelPlan:
+        """Read a plan that a config holds or names.
+
+        Args:
+            plan: Plain values, or a JSON file.
+            key: Where it stands, for errors.
+
+        Raises:
+            ConfigError: It is neither, or no plan.
+        """
+        if isinstance(plan, Mapping):
+            return cls.of(plan, key)
+        if not isinstance(plan, str | Path):
+            raise ConfigError.at(key, plan,
+                                 'name a plan.json, or write its content')
+        return cls.read(plan, key)
 
     def document(self) -> dict[str, Any]:
         """Plain values, as in the file."""

@@ -10,13 +10,13 @@ from typing import Any
 from torch import nn
 
 from mmgancomp import families
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families.narrowing import network_class
 from mmgancomp.registry import MODELS, SCOPE
 from mmgancomp.runtime.structure import note
 
 from .groups import Kept, check_kept
-from .plan import ChannelPlan, NetworkPlan, check_divisor
+from .plan import ChannelPlan, NetworkPlan, check_divisor, content_key
 from .slicing import cut
 
 __all__ = ['Slimmed', 'check_agreement', 'check_names', 'without_slimming']
@@ -65,7 +65,7 @@ def Slimmed(network: Mapping[str, Any] | None = None,
     chosen = _chosen(divisor, plan, part, key)
     built = _build(network, chosen, given, key)
     if chosen.kept:
-        _cut(built, chosen.kept, f'{key}.plan')
+        _cut(built, chosen.kept, content_key(f'{key}.plan', plan))
     note(built, chosen.entry())
     return built
 
@@ -115,10 +115,8 @@ def check_names(kind: Any,
     parameters = inspect.signature(kind).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    for name, value in given.items():
-        if name not in parameters:
-            raise ConfigError.at(f'{key}.{name}', value,
-                                 'no such option; ' + closest(name, options))
+    strange = {k: v for k, v in given.items() if k not in parameters}
+    check_options(key, strange, options)
 
 
 def check_agreement(network: Mapping[str, Any], given: Mapping[str, Any],
@@ -148,9 +146,7 @@ def _chosen(divisor: Any, plan: Any, part: str | None,
     if plan is None:
         return NetworkPlan(check_divisor(f'{key}.divisor', divisor))
     source = f'{key}.plan'
-    read = (
-        ChannelPlan.of(plan, source)
-        if isinstance(plan, Mapping) else ChannelPlan.read(plan, source))
+    read = ChannelPlan.given(plan, source)
     if part is None and len(read.networks) == 1:
         part, = read.networks
     if part not in read.networks:

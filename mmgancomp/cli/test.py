@@ -49,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     config.launcher = args.launcher
     set_work_dir(config, args.work_dir, args.config)
     from mmgancomp.export.place import exported_kind, find, put
+    from mmgancomp.families.base import bare
+    from mmgancomp.repairs.reading import read_checkpoint
+    from mmgancomp.runtime.weights import check_some_fit
     exported = exported_kind(args.checkpoint) is not None
     if not (exported and find(args.checkpoint)):
         existing_checkpoint('checkpoint', args.checkpoint)
@@ -69,6 +72,11 @@ def run(args: argparse.Namespace) -> int:
     runner = Runner.from_cfg(config)
     if exported:
         put(runner.model, args.checkpoint)
+    elif '://' not in args.checkpoint:
+        # MMEngine would evaluate fresh weights where none fit.
+        check_some_fit(
+            bare(runner.model), read_checkpoint(args.checkpoint, 'cpu'),
+            'checkpoint', args.checkpoint)
     # Building draws initial weights, of an exported model others than of its
     # source: without this, the two would be evaluated on other noise.
     runner.set_randomness(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.files import write_whole
+from mmgancomp.files import read_json, write_whole
 
 __all__ = ['Entry', 'Ledger', 'file_digest', 'settings_digest']
 
@@ -77,7 +77,7 @@ class Ledger:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            found = json.loads((self.folder / name / _FILE).read_text())
+            found = read_json(self.folder / name / _FILE)
             results = found['results']
             known = (found['state'] in (_BEGUN, _FINISHED)
                      and isinstance(found['made_from'], dict)

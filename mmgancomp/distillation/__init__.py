@@ -18,11 +18,13 @@ from .terms import (
     OutputL1Loss,
     TeacherAdversarialLoss,
     TeacherGeneratedLoss,
+    TeacherLabelSmoothingLoss,
 )
 
 __all__ = [
     'LOSS_TERMS', 'AttentionMapLoss', 'Binding', 'DiscriminatorKDLoss',
     'DiscriminatorOutputLoss', 'FeatureL1Loss', 'LossTerm',
     'NormalisedConsistencyLoss', 'OutputL1Loss', 'Recorder', 'Step',
-    'Teacher', 'TeacherAdversarialLoss', 'TeacherGeneratedLoss'
+    'Teacher', 'TeacherAdversarialLoss', 'TeacherGeneratedLoss',
+    'TeacherLabelSmoothingLoss'
 ]

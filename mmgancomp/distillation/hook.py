@@ -10,7 +10,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import check_options
 from mmgancomp.registry import HOOKS
 from mmgancomp.runtime.companion import CompanionOptimWrapper
 from mmgancomp.runtime.context import RunContext
@@ -84,9 +84,7 @@ class DistillationHook(CompressionHook):
         self._companions: dict[str, CompanionOptimWrapper] = {}
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value, 'no such option; '
-                                 + closest(option, OPTIONS))
+        check_options(KEY, self._unknown, OPTIONS)
         self.cast = Cast(context, **self._given)
         for entry in self.cast.terms.values():
             context.terms[entry.name] = _setter(entry.term)

@@ -15,6 +15,7 @@ from mmgancomp.families.base import Network
 from mmgancomp.families.calls import Call
 from mmgancomp.runtime import rng
 from mmgancomp.runtime.context import RunContext
+from mmgancomp.runtime.weights import fault, weights_of
 
 from .teacher import Teacher
 from .twins import SHAPE, check_inputs, takes
@@ -187,13 +188,24 @@ class LoadedTeacher:
         state = {k.removeprefix('module.'): v for k, v in state.items()}
         for entry, value in own.items():
             found = state.get(entry, value)
-            if self._taught(entry) and found.shape != value.shape:
-                raise ConfigError.at(key, self.checkpoint,
-                                     self._misfit(entry, value, found))
-        keep = {k: v for k, v in state.items() if k not in own
-                or own[k].shape == v.shape}
-        # Through the model, so that each class may convert older names.
-        missing = self._model.load_state_dict(keep, strict=False).missing_keys
+            wrong = fault(found, value)
+            if not wrong and found.shape == value.shape:
+                continue
+            if self._taught(entry):
+                raise ConfigError.at(
+                    key, self.checkpoint,
+                    f'name another checkpoint: in this one {entry} {wrong}'
+                    if wrong else self._misfit(entry, value, found))
+            del state[entry]
+        try:
+            # Through the model, so that each class may convert older names.
+            missing = self._model.load_state_dict(
+                state, strict=False).missing_keys
+        except RuntimeError as error:
+            raise ConfigError.at(
+                key, self.checkpoint, 'name another checkpoint; this one '
+                f'cannot be loaded: {str(error).splitlines()[-1].strip()}'
+            ) from error
         for entry in missing:
             if self._taught(entry):
                 raise ConfigError.at(key, self.checkpoint,
@@ -246,12 +258,7 @@ class LoadedTeacher:
             raise ConfigError.at(
                 key, self.checkpoint,
                 f'name a checkpoint; this {reason}') from error
-        state = content.get('state_dict', content) if isinstance(
-            content, dict) else {}
-        if not state:
-            raise ConfigError.at(key, self.checkpoint,
-                                 'holds no weights; name a checkpoint')
-        return state
+        return weights_of(content, key, self.checkpoint)
 
     def identity(self) -> str:
         """What a resumed run must share: the weights themselves."""

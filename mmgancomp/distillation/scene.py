@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from .taps import first_tensor
@@ -34,7 +35,11 @@ class _Scene:
 
 
 class StudentScene(_Scene):
-    """What was recorded."""
+    """What was recorded.
+
+    A discriminator may have been shown older images than those of this turn
+    (CycleGAN's history); these are then judged now, with gradient.
+    """
 
     def made(self, generator: str, nth: int,
              image: Tensor | None = None) -> Tensor:
@@ -43,7 +48,16 @@ class StudentScene(_Scene):
 
     def judged(self, discriminator: str, image: Tensor) -> Tensor:
         """See :class:`~mmgancomp.families.calls.Scene`."""
-        return first_tensor(self._step.fakes()[discriminator].output)
+        step = self._step
+        call = step.fakes()[discriminator]
+        if step.place == 'generator' or _same(call.input, image):
+            return first_tensor(call.output)
+        return first_tensor(
+            step.judge(discriminator, image.detach(), call, gradient=True))
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
 
 
 class TeacherScene(_Scene):

@@ -7,7 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.errors import (
+    ConfigError,
+    MMGanCompError,
+    check_options,
+    closest,
+)
 
 from .registry import LOSS_TERMS, snake_case
 from .term import LossTerm
@@ -42,11 +47,7 @@ def read_teachers(given: Any) -> dict[str, dict[str, Any]]:
             raise ConfigError.at(
                 where, options, "write dict(config='mmagic::…', "
                 "checkpoint='….pth')")
-        for option, value in options.items():
-            if option not in TEACHER:
-                raise ConfigError.at(f'{where}.{option}', value,
-                                     'no such option; ' +
-                                     closest(option, TEACHER))
+        check_options(where, options, TEACHER)
         checkpoint = options.get('checkpoint')
         if not isinstance(checkpoint, str) or not checkpoint:
             raise ConfigError.at(
@@ -150,11 +151,7 @@ def _build(spec: Any, key: str, place: str) -> LossTerm:
         if parameter.kind not in (parameter.VAR_KEYWORD,
                                   parameter.VAR_POSITIONAL)
     } - {'self'}
-    for option, value in options.items():
-        if option not in accepted:
-            raise ConfigError.at(f'{key}.{option}', value,
-                                 f'{name} has no such option; ' +
-                                 closest(option, accepted))
+    check_options(key, options, accepted, name)
     try:
         term = kind(**options)
     except MMGanCompError:

@@ -102,9 +102,13 @@ def _read(file: Path, recipe: Recipe, digest: str,
     if metadata.get('digest') != digest:
         return None
     network = FeatureNetwork(recipe.size)
-    network.load_state_dict(tensors)
+    try:
+        network.load_state_dict(tensors)
+        accuracy = float(metadata['accuracy'])
+    except (LookupError, RuntimeError, ValueError):
+        return None
     network.eval().requires_grad_(False)
-    return StoredFeatures(network, float(metadata['accuracy']), file, 0.)
+    return StoredFeatures(network, accuracy, file, 0.)
 
 
 def _train(file: Path, recipe: Recipe, digest: str,

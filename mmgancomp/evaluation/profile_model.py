@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mmgancomp import families
-from mmgancomp.errors import ConfigError, closest
-from mmgancomp.runtime.weights import differences
+from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.runtime.weights import differences, weights_of
 from mmgancomp.sparsity.packed import unpack_mask
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def subjects(config: Config,
                 module=module,
                 weights='live' if network.ema is None else 'ema',
                 maskable=[w.name for w in family.convolutions(module)],
-                masks=masks_in(loaded, name),
+                masks=masks_in(loaded, name, module, checkpoint),
                 family=family,
                 size=size))
     return chosen
@@ -157,7 +157,7 @@ def load_network(model: nn.Module, module: nn.Module,
     """
     prefix = next(path for path, part in model.named_modules()
                   if part is module) + '.'
-    tensors = loaded.get('state_dict', loaded)
+    tensors = weights_of(loaded, 'checkpoint', str(checkpoint))
     # Stock MMagic leaves the wrapper's name in checkpoints of several
     # processes; an EMA copy is never wrapped.
     wrapped = f'{prefix}module.'
@@ -180,15 +180,33 @@ def load_network(model: nn.Module, module: nn.Module,
     module.load_state_dict(own, strict=True)
 
 
-def masks_in(loaded: Mapping[str, Any],
-             name: str) -> dict[str, Tensor] | None:
-    """The masks of one network in a checkpoint of ours, if it has any."""
-    ours = loaded.get('mmgancomp') or {}
-    state = (ours.get('sparsity') or {}).get(name) or {}
-    packed = state.get('masks')
-    if not packed:
-        return None
-    return {
-        key: unpack_mask(mask['bits'], mask['shape'])
-        for key, mask in packed.items()
-    }
+def masks_in(loaded: Mapping[str, Any], name: str, module: nn.Module,
+             checkpoint: str | Path | None) -> dict[str, Tensor] | None:
+    """The masks of one network in a checkpoint of ours, if it has any.
+
+    Args:
+        loaded: What the file holds.
+        name: The network's name.
+        module: The network.
+        checkpoint: The file, for errors.
+
+    Raises:
+        ConfigError: They are damaged, or not of this network.
+    """
+    try:
+        ours = loaded.get('mmgancomp') or {}
+        state = (ours.get('sparsity') or {}).get(name) or {}
+        masks = {
+            key: unpack_mask(mask['bits'], mask['shape'])
+            for key, mask in (state.get('masks') or {}).items()
+        }
+        fits = all(mask.shape == module.get_parameter(key).shape
+                   for key, mask in masks.items())
+    except (AttributeError, LookupError, TypeError, MMGanCompError):
+        fits = False
+    if not fits:
+        raise ConfigError.at(
+            'checkpoint', str(checkpoint),
+            f'its masks of {name} are damaged, or of another network; name '
+            'another checkpoint')
+    return masks or None

@@ -234,7 +234,11 @@ def read_sealed(path: str | Path) -> bytes:
     Raises:
         MMGanCompError: If it is damaged, or is another's.
     """
-    content = Path(path).read_bytes()
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise MMGanCompError(
+            f'{path}: cannot be read: {error.strerror}') from error
     if _sealed(content[:-_TAIL]) != content:
         raise MMGanCompError(
             f'{path} is truncated or damaged, or was not written by '

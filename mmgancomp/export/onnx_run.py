@@ -41,13 +41,14 @@ class OnnxForward:
         self.network, self.told = network, False
 
     def _check(self, network: nn.Module) -> None:
-        first, *_ = self.inputs
+        first, shape = next(iter(self.inputs.items()), ('nothing', []))
         size = getattr(network, 'noise_size', None)
         wanted = 'source' if size is None else 'noise'
-        if first != wanted or (size and self.inputs[first][1] != size):
+        if first != wanted or len(self.session.get_outputs()) != 1 or (
+                size and shape[1:] != [size]):
             raise ConfigError.at(
                 'checkpoint', str(self.path), f'takes {first} '
-                f'{self.inputs[first]}, and the generator of the config '
+                f'{shape}, and the generator of the config '
                 f'{wanted}{"" if size is None else f" of size {size}"}: it '
                 'was exported from another one')
 
@@ -66,11 +67,17 @@ class OnnxForward:
             size = self.inputs[name][-1]
             tensors[name] = first.new_empty(len(first), 1, size,
                                             size).normal_()
-        image, = self.session.run(None, {
-            name: tensor.detach().cpu().numpy()
-            for name, tensor in tensors.items()
-        })
-        return torch.from_numpy(image).to(first.device)
+        try:
+            image, = self.session.run(None, {
+                name: tensor.detach().cpu().numpy()
+                for name, tensor in tensors.items()
+            })
+            return torch.from_numpy(image).to(first.device)
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or ['none given'])[0]
+            raise MMGanCompError(
+                f'{self.path}: onnxruntime cannot run it: {reason}; export '
+                'it anew') from error
 
     def _tell_mode(self) -> None:
         """Say once that a model wants training mode, which no graph has."""

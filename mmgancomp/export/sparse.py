@@ -184,7 +184,8 @@ def read_sparse(path: str | Path) -> dict[str, SparseNetwork]:
         raise MMGanCompError(
             f'{path} is damaged: its weights are not those that were written')
     networks = info.get('networks')
-    if not isinstance(networks, dict):
+    if not isinstance(networks, dict) or not set(
+            map(str, networks.values())) <= {'ema', 'live'}:
         raise MMGanCompError(f'{path}: damaged metadata')
     return {
         name: SparseNetwork(_of(tensors, name), _of(masks, name), weights)

@@ -25,6 +25,7 @@ from mmgancomp.evaluation.profile_model import (
 )
 from mmgancomp.families import Family, Network
 from mmgancomp.runtime.structure import noted
+from mmgancomp.runtime.weights import weights_of
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -42,6 +43,7 @@ class Trained:
         chosen: The networks to prune, with their weights.
         weights: The whole ``state_dict`` of the checkpoint, stock names.
         loaded: What else the checkpoint holds.
+        checkpoint: The checkpoint.
         paths: ``id`` of a network's module → its path in the model.
     """
 
@@ -50,6 +52,7 @@ class Trained:
     chosen: list[Network]
     weights: dict[str, Tensor]
     loaded: dict[str, Any]
+    checkpoint: str
     paths: dict[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -76,8 +79,14 @@ class Trained:
         from mmengine.runner import CheckpointLoader
         loaded = CheckpointLoader.load_checkpoint(
             str(checkpoint), map_location='cpu')
-        tensors = loaded.get('state_dict', loaded)
-        self = cls(config, family, chosen, dict(tensors), loaded)
+        tensors = {
+            name: tensor
+            for name, tensor in weights_of(
+                loaded, 'checkpoint', str(checkpoint)).items()
+            if isinstance(tensor, Tensor)
+        }
+        self = cls(config, family, chosen, tensors, loaded,
+                   str(checkpoint))
         self.paths = {id(part): path for path, part in model.named_modules()}
         for network in chosen:
             self._load(model, network, checkpoint)
@@ -112,7 +121,8 @@ class Trained:
 
     def masks(self, name: str) -> dict[str, Tensor] | None:
         """The masks of a network in the checkpoint, if it has any."""
-        return masks_in(self.loaded, name)
+        module = next(n.module for n in self.chosen if n.name == name)
+        return masks_in(self.loaded, name, module, self.checkpoint)
 
     def divided(self, role: str, divisor: int) -> dict[str, int]:
         """Width of each group if the config's widths were divided.

@@ -185,7 +185,16 @@ class TeachingQuestions(ABC):
         """The named terms of the stock generator loss, for a scene.
 
         Regularisers that look at no image (path length) are left out. By
-        default the adversarial term of each discriminator.
+        default :meth:`adversarial_objectives`.
+        """
+        return self.adversarial_objectives(model, scene)
+
+    def adversarial_objectives(self, model: nn.Module,
+                               scene: Scene) -> dict[str, Objective]:
+        """Those terms of the stock generator loss that ask a discriminator.
+
+        In a discriminator's turn, where they can be asked for alone. By
+        default the adversarial loss for each discriminator's logits.
         """
         return {
             name:

@@ -133,24 +133,30 @@ class SRGANFamily(Family):
                     known(made, target)):
                 if value is not None:
                     terms[name] = weight, value
-        terms['discriminator'] = (model.gan_loss.loss_weight,
-                                  self._generator_loss(model, scene, made))
         # MMagic's losses are weighted already.
         return {
             name: Objective(weight, value / weight)
             for name, (weight, value) in terms.items() if weight
-        }
+        } | self.adversarial_objectives(model, scene)
 
-    def _generator_loss(self, model: nn.Module, scene: Scene,
-                        made: Tensor) -> Tensor:
-        fake = scene.judged('discriminator', made)
+    def adversarial_objectives(self, model: nn.Module,
+                               scene: Scene) -> dict[str, Objective]:
+        """See :meth:`Family.adversarial_objectives`: ESRGAN's is relative."""
+        model = bare(model)
+        weight = model.gan_loss.loss_weight
+        if not weight:
+            return {}
+        fake = scene.judged('discriminator', scene.made('generator', 0))
         owner = losses.check_unchanged(self, model, 'g_step',
-                                       question='generator_objectives')
-        if owner != 'ESRGAN':
-            return self.adversarial_loss(model, fake, True, False)
-        real = scene.judged_real('discriminator')
-        return (model.gan_loss(fake - real.mean(), True, is_disc=False) +
+                                       question='adversarial_objectives')
+        if owner == 'ESRGAN':
+            real = scene.judged_real('discriminator')
+            value = (
+                model.gan_loss(fake - real.mean(), True, is_disc=False) +
                 model.gan_loss(real - fake.mean(), False, is_disc=False)) / 2
+        else:
+            value = self.adversarial_loss(model, fake, True, False)
+        return {'discriminator': Objective(weight, value / weight)}
 
     def discriminator_loss(self, model: nn.Module, fake: Tensor,
                            real: Tensor) -> Tensor:

@@ -105,6 +105,17 @@ CATALOGUE = (
         note='Local files and URLs. What is neither weights nor MMEngine\'s '
         'own log history is refused by name, and nothing of it runs.'),
     Repair(
+        'inert_config',
+        'To resume a checkpoint runs the Python code of the config that is '
+        'quoted in it, so a checkpoint of others may run anything',
+        _UNKNOWN,
+        'mmengine.runner.runner',
+        _MMENGINE,
+        reading.inert_config,
+        note='The quoted config stays in the file and is not looked at; all '
+        'that the runner wanted of it was gpu_ids, which no config of '
+        'MMEngine has.'),
+    Repair(
         'replica_names',
         'A checkpoint of a multi-process run has keys generator.module.* '
         'and loads nothing into the networks, with only a warning',

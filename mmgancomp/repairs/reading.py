@@ -17,7 +17,9 @@ from mmgancomp.errors import MMGanCompError
 from .repair import replace_function
 from .unpickler import RefusedGlobal, restricted
 
-__all__ = ['CheckpointError', 'read_checkpoint', 'safe_loading']
+__all__ = [
+    'CheckpointError', 'inert_config', 'read_checkpoint', 'safe_loading'
+]
 
 
 class CheckpointError(MMGanCompError, RuntimeError):
@@ -36,15 +38,17 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = None) -> Any:
         map_location: As in ``torch.load``.
 
     Raises:
-        CheckpointError: The file is damaged, or asks for a global that is
-            neither weights nor log history. Nothing of it has run.
-        OSError: The file cannot be opened.
+        CheckpointError: The file cannot be opened, is damaged, would unpack
+            to more than it is, or asks for a global that is neither weights
+            nor log history. Nothing of it has run.
+        FileNotFoundError: There is no such file.
     """
     try:
+        _check_size(path)
         return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError:
         pass  # more than weights, or not a checkpoint: seen below
-    except OSError:
+    except (FileNotFoundError, CheckpointError):
         raise
     except Exception as error:
         raise _damaged(path, error) from error
@@ -60,13 +64,32 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = None) -> Any:
             'weights nor a log history need; nothing in the file was run. '
             'If you trust its source, save its state_dict alone into a new '
             'file and load that') from None
-    except OSError:
-        raise
     except Exception as error:
         raise _damaged(path, error) from error
 
 
+def _check_size(path: str | os.PathLike) -> None:
+    """Refuse what would fill the memory: ``torch.save`` compresses nothing.
+
+    Raises:
+        CheckpointError: The file would unpack to more than it is.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    size = os.path.getsize(path)
+    if unpacked > size:
+        raise CheckpointError(
+            f'{path}: refused, because it would unpack from {size} bytes to '
+            f'{unpacked}; a checkpoint is not compressed. If you trust its '
+            'source, unpack it, and zip it again without compression')
+
+
 def _damaged(path: Any, error: Exception) -> CheckpointError:
+    if isinstance(error, OSError) and error.filename is not None:
+        return CheckpointError(
+            f'{path}: cannot be opened: {error.strerror}')
     reason = str(error).strip().splitlines()
     return CheckpointError(
         f'{path}: cannot be read as a checkpoint; it is truncated, damaged '
@@ -96,6 +119,23 @@ def safe_loading(module: ModuleType) -> None:
     module.CheckpointLoader.register_scheme('', loader, force=True)
     # Only this module's name: elsewhere load_url is the user's own business.
     module.load_url = wrapt.FunctionWrapper(module.load_url, from_url)
+
+
+def inert_config(module: ModuleType) -> None:
+    """Resume without running the config that a checkpoint quotes.
+
+    ``Runner.resume`` would read a number of GPUs from it that only configs
+    of MMCV's time had, and to read a config is to run it.
+    """
+
+    def load(wrapped, instance, args, kwargs):
+        checkpoint = wrapped(*args, **kwargs)
+        meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+        if isinstance(meta, dict):
+            meta.pop('config', None)
+        return checkpoint
+
+    wrapt.wrap_function_wrapper(module, 'Runner.load_checkpoint', load)
 
 
 def _downloaded(url: str, folder: str | None, progress: bool) -> str:

@@ -72,7 +72,7 @@ def load_runs(paths: Sequence[str | Path]) -> list[Run]:
             Run(name=folder.name,
                 path=path,
                 record=record,
-                images=sorted(folder.glob('*.png')),
+                images=sorted(filter(Path.is_file, folder.glob('*.png'))),
                 curves=_curves(path, record)))
     return runs
 
@@ -95,6 +95,8 @@ def _check(path: Path, record: Mapping[str, Any]) -> None:
         networks = _dict(path, f'{key}.networks', model.get('networks'))
         for name, network in networks.items():
             inner = f'{key}.networks.{name}'
+            if network is None:
+                raise _wrong(path, inner, network, 'must be an object')
             counts = _dict(path, inner, network)
             _numbers(path, inner, counts, _COUNTS)
             macs = _dict(path, f'{inner}.macs', counts.get('macs'))
@@ -125,8 +127,7 @@ def _numbers(path: Path,
         value = owner.get(name)
         if value is None:
             continue
-        number = isinstance(value, (int, float)) and not isinstance(
-            value, bool) and math.isfinite(value)
+        number = _finite(value) and not isinstance(value, bool)
         if not number or (value < 0 and not signed):
             raise _wrong(path, f'{key}.{name}', value,
                          'must be a number' + ' ≥ 0' * (not signed))
@@ -205,15 +206,17 @@ def _logged(folder: Path, metrics: set[str],
     found: dict[str, dict[float, float]] = {}
     # A resumed run has a folder for each start; the later one wins.
     for log in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in log.read_text().splitlines():
+        for line in log.read_text(errors='replace').splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:  # cut off by a killed run
+            except (ValueError, RecursionError):  # cut off by a killed run
+                continue
+            if not isinstance(entry, dict) or not _finite(entry.get('step')):
                 continue
             for name, value in entry.items():
                 wanted = name in metrics or (masks
                                              and name.startswith('sparsity/'))
-                if wanted and 'step' in entry and _finite(value):
+                if wanted and _finite(value):
                     found.setdefault(name, {})[entry['step']] = value
     return {
         name: sorted(points.items())
@@ -224,7 +227,7 @@ def _logged(folder: Path, metrics: set[str],
 def _points(path: Path, key: str, points: Any) -> list[tuple[float, float]]:
     try:
         curve = [(float(x), float(y)) for x, y in points]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise _wrong(path, key, points,
                      'must be a list of [update, value]') from None
     if not all(_finite(x) and _finite(y) for x, y in curve):
@@ -233,4 +236,6 @@ def _points(path: Path, key: str, points: Any) -> list[tuple[float, float]]:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    # Whole numbers may be larger than any float.
+    return isinstance(value, (int, float)) and abs(value) < math.inf and (
+        isinstance(value, float) or value.bit_length() < 1024)

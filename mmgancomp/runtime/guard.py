@@ -6,7 +6,7 @@ import inspect
 import math
 from typing import Any
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 
 __all__ = ['DivergenceGuard']
 
@@ -43,11 +43,7 @@ class DivergenceGuard:
         if not isinstance(spec, dict):
             raise ConfigError.at(
                 key, spec, "write dict(metric='FID-50k/fid', factor=2.0)")
-        for option in spec:
-            if option not in known:
-                raise ConfigError.at(f'{key}.{option}', spec[option],
-                                     f'no such option; '
-                                     f'{closest(option, known)}')
+        check_options(key, spec, known)
         if not isinstance(spec.get('metric'), str):
             raise ConfigError.at(
                 f'{key}.metric', spec.get('metric'),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mmengine.hooks import Hook
 from mmengine.runner.base_loop import BaseLoop
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options
 from mmgancomp.registry import HOOKS
 
 from . import rng
 from .context import RunContext
+from .damage import check_optimizers, damage_named
 from .entries import check_hooks
 from .state import RunState
 from .weights import check_some_fit
@@ -48,7 +49,8 @@ class RunStateHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         state = RunState.of(runner)
-        state.start()
+        with damage_named(state.source):
+            state.start()
         if state.resumed:
             _restore_before_first_batch(runner, state)
 
@@ -60,10 +62,11 @@ class RunStateHook(Hook):
         state = RunState.find(runner)
         if state is None:
             return
-        resume = runner._resume
         check_some_fit(state.context.model, checkpoint,
-                       'resume' if resume else 'load_from',
-                       resume or runner._load_from)
+                       'resume' if state.source else 'load_from',
+                       state.source or runner._load_from)
+        if state.source:
+            check_optimizers(checkpoint, state.context.wrappers)
         state.after_load(checkpoint)
 
     # Validation draws noise. Training must not depend on whether a
@@ -197,9 +200,7 @@ class CompressionHook(Hook):
             ConfigError: There is another option, or none.
         """
         key = f'default_hooks.{self.key}'
-        for option, value in unknown.items():
-            raise ConfigError.at(f'{key}.{option}', value, 'no such option; ' +
-                                 closest(option, ['networks']))
+        check_options(key, unknown, ['networks'])
         if not isinstance(networks, dict) or not networks:
             raise ConfigError.at(f'{key}.networks', networks, remedy)
 

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.files import write_whole
+from mmgancomp.files import read_json, write_whole
 
 __all__ = [
     'FILE_NAME', 'SCHEMA', 'count_parameters', 'read_record', 'versions',
@@ -54,15 +54,18 @@ def read_record(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / FILE_NAME
     try:
-        record = json.loads(path.read_text())
+        record = read_json(path)
     except FileNotFoundError:
         raise MMGanCompError(
             f'{path}: no such file; a run of this package writes it to its '
             'work folder') from None
+    except OSError as error:
+        raise MMGanCompError(
+            f'{path} cannot be read: {error.strerror}') from error
     except ValueError as error:
         raise MMGanCompError(f'{path} is not valid JSON: {error}') from error
-    if not isinstance(record, dict) or record.get('schema') != SCHEMA:
-        found = record.get('schema') if isinstance(record, dict) else None
+    found = record.get('schema') if isinstance(record, dict) else None
+    if type(found) is not int or found != SCHEMA:
         raise MMGanCompError(
             f'{path}: schema = {found!r}, this release reads {SCHEMA}')
     if not isinstance(record.get('models'), list):

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.registry import HOOKS
 
 from .context import RunContext
@@ -68,9 +68,7 @@ class StageHook(CompressionHook):
         self._current = -1
 
     def prepare(self, context: RunContext) -> None:
-        for option, value in self._unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value, 'no such option; '
-                                 + closest(option, ['stages']))
+        check_options(KEY, self._unknown, ['stages'])
         if not isinstance(self._config, list) or not self._config:
             raise ConfigError.at(
                 f'{KEY}.stages', self._config,
@@ -95,11 +93,7 @@ class StageHook(CompressionHook):
             raise ConfigError.at(
                 key, entry, 'write the stage as a dict, like '
                 'dict(until=0.5, weights=dict(guide=0.0))')
-        for option in entry:
-            if option not in OPTIONS:
-                raise ConfigError.at(f'{key}.{option}', entry[option],
-                                     'no such option; ' +
-                                     closest(option, OPTIONS))
+        check_options(key, entry, OPTIONS)
         if 'until' not in entry and not last:
             raise ConfigError.at(
                 f'{key}.until', None, 'write the update or the fraction of '

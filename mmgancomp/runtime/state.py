@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ from mmgancomp.registry import HOOKS
 
 from . import rng
 from .context import RunContext
+from .damage import damage_named, name_damage
 from .fingerprint import differences
 from .plain import history_from_plain, history_to_plain, to_plain
 from .record import count_parameters, versions, write_record
@@ -68,12 +70,13 @@ class RunState:
         runner: The run.
         context: Its model, networks and length.
         resumed: Whether the run goes on from a checkpoint.
+        source: The checkpoint that it goes on from.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.context = RunContext.from_runner(runner)
-        self.resumed = False
+        self.resumed, self.source = False, None
         self._mechanisms: dict[str, Mechanism] = {}
         self._updates: dict[str, OptimizerUpdates] = {}
         self._loaded: dict[str, Any] | None = None
@@ -85,6 +88,7 @@ class RunState:
         self._round: int | None = None
         self._extra: dict[str, Any] = {}
         self._wrap_save()
+        name_damage(self)
         # Counted from the first update on, whoever asks for a clock later.
         for key in dict.fromkeys(
                 n.optimizer for n in self.context.networks.values()):
@@ -248,7 +252,7 @@ class RunState:
                 'new run from its weights')
         self._check_resumable(loaded)
         for key, clock in loaded['clocks'].items():
-            self._updates[key].clock = clock
+            self._updates[key].clock = index(clock)
         for key, entry in loaded['accumulation'].items():
             wrapper = self.context.wrappers[key]
             wrapper._inner_count = entry['count']
@@ -290,7 +294,8 @@ class RunState:
         """Put the generators where the checkpoint found them."""
         if self._rng is not None:
             from mmengine.dist import get_rank
-            rng.restore(self._rng[get_rank()])
+            with damage_named(self.source):
+                rng.restore(self._rng[get_rank()])
 
     # -- the record ------------------------------------------------------
 

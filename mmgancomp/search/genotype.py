@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgancomp.errors import ConfigError, closest
+from mmgancomp.files import read_json
 
 __all__ = ['PUBLISHED', 'SCHEMA', 'Genotype', 'Space', 'read_document']
 
@@ -128,7 +129,7 @@ def read_document(path: str | Path, key: str) -> dict[str, Any]:
         ConfigError: If it is missing, or no such file.
     """
     try:
-        document = json.loads(Path(path).expanduser().read_text())
+        document = read_json(Path(path).expanduser())
     except FileNotFoundError:
         raise ConfigError.at(
             key, str(path), 'there is no such file, nor a published '
@@ -137,11 +138,23 @@ def read_document(path: str | Path, key: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError.at(
             key, str(path), f'is no genotype file ({error})') from error
-    if not isinstance(document, dict) or document.get('schema') != SCHEMA:
+    schema = document.get('schema') if isinstance(document, dict) else None
+    if type(schema) is not int or schema != SCHEMA:
         raise ConfigError.at(
             key, str(path), f'is no genotype file of schema {SCHEMA}; name '
             "the genotype.json of a search's work folder")
     return document
+
+
+def content_key(key: str, spec: Any) -> str:
+    """What an architecture is called in errors: with its file, if any.
+
+    Args:
+        key: The config key.
+        spec: What stands there.
+    """
+    named = isinstance(spec, (str, Path)) and str(spec) not in PUBLISHED
+    return f'{key} ({spec})' if named else key
 
 
 def by_name(spec: Any, key: str, role: str = 'generator') -> Genotype:
@@ -164,7 +177,7 @@ def by_name(spec: Any, key: str, role: str = 'generator') -> Genotype:
         if role not in document:
             raise ConfigError.at(key, str(spec),
                                  f'holds no architecture of a {role}')
-        return Genotype.of(document[role], f'{key}: {role}')
+        return Genotype.of(document[role], f'{content_key(key, spec)}: {role}')
     return Genotype.of(spec, key)
 
 

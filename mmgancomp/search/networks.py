@@ -15,7 +15,7 @@ from mmgancomp.errors import ConfigError
 
 from .cells import GeneratorCell
 from .edges import found_by
-from .genotype import Genotype, Space, by_name, kinds_agree
+from .genotype import Genotype, Space, by_name, content_key, kinds_agree
 from .registry import NORMAL_OPERATIONS, UP_OPERATIONS, build, check_names
 
 __all__ = ['DerivedGenerator', 'SearchableGenerator', 'generator_space']
@@ -198,13 +198,12 @@ class DerivedGenerator(_Generator):
             found = _random(genotype, sizes)
         else:
             found = by_name(genotype, f'{KEY}.genotype')
-        _check(found)
+        _check(found, content_key(f'{KEY}.genotype', genotype))
         super().__init__(found.cells, True, *sizes, init_cfg)
         self.genotype = found
 
 
-def _check(genotype: Genotype) -> None:
-    key = f'{KEY}.genotype'
+def _check(genotype: Genotype, key: str) -> None:
     kinds_agree(genotype, _kinds(len(genotype.cells)), key)
     for cell in genotype.cells:
         for kind, names in cell.items():
@@ -248,7 +247,7 @@ def _random(spec: Mapping[str, Any], sizes: tuple) -> Genotype:
             f'{key}.like', None, 'name the architecture whose size it is to '
             "have: 'alphagan_s', or a file that a search has written")
     like = by_name(spec['like'], f'{key}.like')
-    _check(like)
+    _check(like, content_key(f'{key}.like', spec['like']))
     with torch.device('meta'):
         built = _Generator(like.cells, True, *sizes, None)
     target = sum(p.numel() for p in built.parameters())

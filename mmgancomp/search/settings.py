@@ -11,7 +11,7 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.runtime.companion import build_companion
 from mmgancomp.runtime.context import RunContext
 from mmgancomp.runtime.plain import to_plain
@@ -78,11 +78,8 @@ class SearchSettings(Timeline):
             ConfigError: If an option is unknown or impossible.
         """
         known = [f.name for f in fields(cls)]
-        for option, value in options.items():
-            if option not in (*known, 'type'):
-                raise ConfigError.at(
-                    f'{KEY}.{option}', value,
-                    f'no such option; {closest(option, known)}')
+        check_options(KEY, {
+            k: v for k, v in options.items() if k != 'type'}, known)
         settings = cls(**{k: v for k, v in options.items() if k != 'type'})
         settings._check_values()
         for name in ('inner_steps', 'worst_steps'):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mmgancomp.errors import ConfigError, MMGanCompError
+from mmgancomp.runtime.weights import fault
 
 from .criterion import Random
 from .granularity import build_granularity
@@ -73,6 +74,7 @@ class Fixed(Schedule):
         if self.ticket is not None:
             try:
                 ticket = read_ticket(self.ticket, self.network)
+                build_granularity(ticket.granularity)
             except MMGanCompError as error:
                 raise ConfigError.at(
                     self._key, self.ticket,
@@ -98,6 +100,11 @@ class Fixed(Schedule):
                 given = self._state.get(name)
                 if given is None or given.shape != own.shape:
                     self._refuse(name, own, given)
+                wrong = fault(given, own)
+                if wrong:
+                    raise ConfigError.at(
+                        self._key, self.ticket,
+                        f'name another ticket: in this one {name} {wrong}')
         if self.shuffle:
             self._masks = self._shuffled(masked)
 

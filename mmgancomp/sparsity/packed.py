@@ -48,15 +48,18 @@ def unpack_mask(bits: Tensor, shape: list[int] | tuple[int, ...]) -> Tensor:
     """The boolean mask of ``shape`` behind :func:`pack_mask`'s bytes.
 
     Raises:
-        MMGanCompError: If the number of bytes does not fit the shape.
+        MMGanCompError: If the number of bytes does not fit the shape, or
+            these are neither.
     """
+    if not isinstance(bits, Tensor) or not _is_shape(shape):
+        raise MMGanCompError('a packed mask is bytes and a shape')
     count = math.prod(shape)
     if bits.dtype != torch.uint8 or bits.numel() != (count + 7) // 8:
         raise MMGanCompError(
             f'a packed mask of {bits.numel()} bytes cannot have shape '
             f'{tuple(shape)}')
     flat = np.unpackbits(bits.cpu().numpy(), count=count)
-    return torch.from_numpy(flat.astype(bool)).view(*shape)
+    return torch.from_numpy(flat.astype(bool)).view(tuple(shape))
 
 
 def pack(tensors: Mapping[str, Tensor],
@@ -196,7 +199,7 @@ def load(
         fits = False
     if not fits:
         raise MMGanCompError(f'{path}: damaged metadata')
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise MMGanCompError(
             f'{path} has packed format version {version}; '
             f'this release reads {VERSION}')
@@ -208,10 +211,12 @@ def load(
 
 
 def _are_shapes(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(shape, list) and all(
-            type(size) is int and size >= 0 for size in shape)
-        for shape in value.values())
+    return isinstance(value, dict) and all(map(_is_shape, value.values()))
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        type(size) is int and 0 <= size < 2**63 for size in value)
 
 
 def _metadata(shapes: Mapping[str, list[int]],

@@ -12,7 +12,12 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.errors import (
+    ConfigError,
+    MMGanCompError,
+    check_options,
+    closest,
+)
 
 __all__ = [
     'ALLOCATIONS', 'CRITERIA', 'GRANULARITIES', 'SCHEDULES', 'build_named'
@@ -52,12 +57,8 @@ def build_named(registry: Registry, spec: Any, key: str, kind: type) -> Any:
             key if isinstance(spec, str) else f'{key}.type', given,
             f'no such {registry.name}; {closest(str(given), known)}')
     accepted = inspect.signature(known[name]).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    for option in options:
-        if option not in accepted and not anything:
-            raise ConfigError.at(
-                f'{key}.{option}', options[option],
-                f'{name} has no such option; {closest(option, accepted)}')
+    if all(p.kind is not p.VAR_KEYWORD for p in accepted.values()):
+        check_options(key, options, accepted, name)
     try:
         return known[name](**options)
     except ConfigError:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgancomp.errors import ConfigError, MMGanCompError, closest
+from mmgancomp.errors import (
+    ConfigError,
+    MMGanCompError,
+    check_options,
+    closest,
+)
 from mmgancomp.runtime.context import ROLES, Part, RunContext, RunShape
 from mmgancomp.runtime.snapshots import Snapshots
 from mmgancomp.runtime.times import resolve_time
@@ -55,11 +60,7 @@ class Rounds:
         Raises:
             ConfigError: If an option is unknown or impossible.
         """
-        for option, value in options.items():
-            if option not in OPTIONS:
-                raise ConfigError.at(
-                    f'{KEY}.{option}', value,
-                    f'no such option; {closest(option, OPTIONS)}')
+        check_options(KEY, options, OPTIONS)
         length = _count(options, 'max_iters', None,
                         'iterations of the dense training and of each round')
         count = _count(options, 'rounds', 10, 'rounds')

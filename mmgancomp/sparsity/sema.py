@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families import bare
 from mmgancomp.families.average import StockAverage
 from mmgancomp.registry import MODELS
@@ -66,9 +66,7 @@ class SEMA(StockAverage):
                  update_buffers: bool = True,
                  rule: str = 'sema',
                  **unknown: Any) -> None:
-        for option, value in unknown.items():
-            raise ConfigError.at(f'{KEY}.{option}', value,
-                                 f'no such option; {closest(option, OPTIONS)}')
+        check_options(KEY, unknown, OPTIONS)
         _check(momentum, interval, rule)
         if not isinstance(update_buffers, bool):
             raise ConfigError.at(f'{KEY}.update_buffers', update_buffers,

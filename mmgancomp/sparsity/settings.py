@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from mmgancomp.errors import ConfigError, closest
+from mmgancomp.errors import ConfigError, check_options, closest
 from mmgancomp.families.base import Family
 from mmgancomp.families.layers import MaskableWeight
 
@@ -65,11 +65,7 @@ def read_settings(options: dict[str, Any], key: Key, name: str,
     Raises:
         ConfigError: If an option is unknown, impossible or without effect.
     """
-    for option in options:
-        if option not in OPTIONS:
-            raise ConfigError.at(
-                key(option), options[option],
-                f'no such option; {closest(option, OPTIONS)}')
+    check_options(key, options, OPTIONS)
     given = {k: v for k, v in options.items() if v is not None}
     schedule = build_named(SCHEDULES, given.get('schedule', 'OneShot'),
                            key('schedule'), Schedule)
@@ -192,11 +188,7 @@ def select_layers(network: nn.Module, family: Family, spec: Any,
             raise ConfigError.at(
                 key, spec, "write dict(include=['glob', …], exclude=[…]), "
                 'globs on parameter names')
-        for part in spec:
-            if part not in ('include', 'exclude'):
-                raise ConfigError.at(
-                    f'{key}.{part}', spec[part], 'no such option; ' +
-                    closest(part, ('include', 'exclude')))
+        check_options(key, spec, ('include', 'exclude'))
         if spec.get('include') is not None:
             chosen = {}
         for glob in _globs(spec, 'include', key):

@@ -87,6 +87,11 @@ def read_ticket(path: str | Path, network: str) -> Ticket:
     facts = info.get('networks')
     if facts is None:
         return Ticket(masks, tensors)
+    if not isinstance(facts, dict) or not all(
+            isinstance(fact, dict) and isinstance(
+                fact.get('granularity'), str) for fact in facts.values()):
+        raise MMGanCompError(
+            f'{path} is no ticket, or its metadata are damaged')
     if network not in facts:
         raise MMGanCompError(
             f'{path} is a ticket of other networks; '
@@ -96,7 +101,7 @@ def read_ticket(path: str | Path, network: str) -> Ticket:
         key.removeprefix(prefix): mask
         for key, mask in masks.items() if key.startswith(prefix)
     }
-    if digest_of(own) != facts[network]['digest']:
+    if digest_of(own) != facts[network].get('digest'):
         raise MMGanCompError(
             f'{path}: the masks of {network} are not those that were '
             'written; the file is damaged')

@@ -124,8 +124,9 @@ def test_variant(variant, folder):
         assert row['schedule'] == (
             'OneShot' if 'OneShot' in words else 'AGP')
     assert ('discriminator' in masks) is ('discriminator.density' in words)
-    wanted = re.findall(r'mmgancomp\.(\w+)', words) or [
-        'NormalisedConsistencyLoss']
+    wanted = re.findall(r'mmgancomp\.(\w+)', words)
+    if not re.search(r'\$D\.generator(\.same\.type)?=', words):
+        wanted.insert(0, 'NormalisedConsistencyLoss')
     assert [t['type'] for t in terms] == (
         [] if '$D=None' in words else wanted)
     same = {'another seed', 'D frozen', 'D from scratch', 'no term of D',

@@ -12,6 +12,7 @@ from mmgancomp.distillation import (
     OutputL1Loss,
     TeacherAdversarialLoss,
     TeacherGeneratedLoss,
+    TeacherLabelSmoothingLoss,
 )
 from mmgancomp.distillation.judge import StudentDiscriminator
 from mmgancomp.distillation.terms.consistency import normalised_distance
@@ -214,6 +215,44 @@ def test_kd_is_the_mean_over_all_elements():
     assert gradient[:, 1].tolist() == [0, 0]
 
 
+def smoothing(**options):
+    """Label smoothing in D's turn: stock loss, value, scores, step."""
+    turn = Turn(nn.Identity(), Column(0), {'discriminator': Column(1)})
+    real, fake = tensor([1., 2.], [0., -1.]), tensor([.5, -2.], [-1., 1.])
+    for images in (real, fake):
+        images.requires_grad_()
+    # With gradient to the images, which stand for D's scores of them.
+    fakes, reals = (turn.model.discriminator(images)
+                    for images in (fake, real))
+    stock = losses.logistic(fakes, False, False) + losses.logistic(
+        reals, False, True)
+    step = turn.step('discriminator')
+    term = turn.bind(TeacherLabelSmoothingLoss(**options), 'discriminator')
+    return stock, term(step), real, fake, step
+
+
+def test_labels_are_the_teachers_probabilities():
+    stock, value, real, fake, step = smoothing()
+    # Fakes: (σ(2) · sp(.5) + σ(-1) · sp(-1)) / 2; reals:
+    # (σ(2) · sp(-1) + σ(-1) · sp(0)) / 2.
+    formula = .4711066025 + .2311679835
+    assert step.notes['loss'].item() == pytest.approx(formula, abs=1e-6)
+    total = stock + value
+    assert total.item() == pytest.approx(formula, abs=1e-6)
+    total.backward()
+    # (1 - σ(D̄)) · σ(D) / 2 of a fake, -σ(D̄) · σ(-D) / 2 of a real image.
+    assert fake.grad[:, 0].tolist() == pytest.approx(
+        [.2741302, .0361643], abs=1e-6)
+    assert real.grad[:, 0].tolist() == pytest.approx(
+        [-.1184416, -.0672354], abs=1e-6)
+    assert not fake.grad[:, 1].any() and not real.grad[:, 1].any()
+
+
+def test_label_smoothing_in_place_of_the_stock_loss():
+    _, value, *_, step = smoothing(replace_stock=True)
+    assert value.item() == step.notes['loss'].item()
+
+
 def objectives(weights, values):
     return {
         str(i): Objective(w, v)
@@ -265,3 +304,42 @@ def test_consistency_of_a_linear_gan(weight):
     assert turn.model.generator.weight.grad.item() == pytest.approx(
         1 / .75 + weight / 1.75, abs=1e-6)
     assert turn.model.discriminator.weight.grad is None
+
+
+@pytest.mark.parametrize('weight', [0., .5])
+def test_a_discriminator_that_minimises_the_consistency_too(weight):
+    turn = Turn(Scalar(1.), Scalar(.5), {'generator': Scalar(.75)},
+                losses.hinge)
+    _, step = turn.judge(tensor([2.]), tensor([1.]))
+    value = turn.bind(
+        NormalisedConsistencyLoss(discriminator_weight=weight),
+        'discriminator')(step)
+    # D scores the student's 2 with 1 and the teacher's 1.5 with 0.75. G's
+    # hinge: -1 against -0.75. D's, with 0.5 for the real image on both
+    # sides: 2.5 against 2.25.
+    expected = .25 / .75 + weight * .25 / 2.25
+    assert value.item() == pytest.approx(expected, abs=1e-9)
+    value.backward()
+    # d/dw of -2w is -2 below the teacher's, of 1 + 2w it is 2 above.
+    assert turn.model.discriminator.weight.grad.item() == pytest.approx(
+        2 / .75 + weight * 2 / 2.25, abs=1e-9)
+    assert turn.model.generator.weight.grad is None
+    assert turn.teacher.networks['generator'].weight.grad is None
+
+
+def test_a_discriminators_consistency_is_of_this_turns_images():
+    """CycleGAN shows its discriminators older images."""
+    turn = Turn(Scalar(1.), Scalar(.5), {'generator': Scalar(.75)},
+                losses.hinge)
+    with torch.no_grad():
+        turn.model.generator(tensor([2.]))
+    turn.model.discriminator(tensor([7.]))
+    turn.model.discriminator(tensor([1.]))
+    step = turn.step('discriminator')
+    value = turn.bind(
+        NormalisedConsistencyLoss(discriminator_weight=0.),
+        'discriminator')(step)
+    assert value.item() == pytest.approx(.25 / .75, abs=1e-9)
+    value.backward()
+    assert turn.model.discriminator.weight.grad.item() == pytest.approx(
+        2 / .75, abs=1e-9)

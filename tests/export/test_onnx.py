@@ -159,6 +159,70 @@ def test_what_is_no_graph_is_one_message(written, tmp_path):
     assert '\n' not in str(error.value)
 
 
+def graph_of(inputs, nodes, outputs, **initializers):
+    """A sealed file of somebody else's graph."""
+    from onnx import TensorProto, helper, numpy_helper
+    image = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+             for name in outputs]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+             for name, shape in inputs.items()]
+    graph = helper.make_graph(
+        [helper.make_node(*node) for node in nodes], 'g', given, image,
+        [numpy_helper.from_array(value, name)
+         for name, value in initializers.items()])
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid('', 17)])
+    model.ir_version = 8
+    return model
+
+
+SHAPE = np.array([5, 5, 7], np.int64)
+STRANGE = {
+    'without inputs': graph_of({}, [('Identity', ['c'], ['image'])],
+                               ['image'], c=np.ones(2, np.float32)),
+    'without axes': graph_of({'noise': []}, [('Relu', ['noise'], ['image'])],
+                             ['image']),
+    'with two outputs': graph_of(
+        {'noise': [1, 16]}, [('Relu', ['noise'], ['image']),
+                             ('Neg', ['noise'], ['more'])],
+        ['image', 'more']),
+    'that cannot be run': graph_of(
+        {'noise': ['n', 16]}, [('Reshape', ['noise', 'c'], ['image'])],
+        ['image'], c=SHAPE),
+    'with a node that is none': graph_of(
+        {'noise': [1, 16]}, [('Evil', ['noise'], ['image'])], ['image']),
+}
+
+
+@pytest.mark.parametrize('what', STRANGE)
+def test_a_strange_graph_is_one_message(what, written, tmp_path):
+    path = tmp_path / 'g.onnx'
+    path.write_bytes(onnx_file._sealed(STRANGE[what].SerializeToString()))
+    with pytest.raises(MMGanCompError) as error:
+        OnnxForward(path, written[0])(torch.randn(2, 16))
+    assert str(path) in str(error.value) and '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('where', ['/etc/hostname', '../secret'])
+def test_no_other_file_is_read_into_a_graph(where, written, tmp_path,
+                                            monkeypatch):
+    from onnx import TensorProto
+    (tmp_path / 'secret').write_bytes(b'abcd' * 16)
+    (tmp_path / 'inner').mkdir()
+    monkeypatch.chdir(tmp_path / 'inner')
+    model = graph_of({'noise': [1, 16]}, [('Add', ['noise', 'c'], ['image'])],
+                     ['image'], c=np.ones(16, np.float32))
+    weight, = model.graph.initializer
+    weight.ClearField('raw_data')
+    weight.data_location = TensorProto.EXTERNAL
+    entry = weight.external_data.add()
+    entry.key, entry.value = 'location', where
+    path = tmp_path / 'inner' / 'g.onnx'
+    path.write_bytes(onnx_file._sealed(model.SerializeToString()))
+    with pytest.raises(MMGanCompError, match='cannot run it'):
+        OnnxForward(path, written[0])
+
+
 def test_any_reader_opens_the_sealed_file(written):
     import onnx
     model = onnx.load(written[1])

@@ -48,6 +48,11 @@ TOGETHER = [Lesson(family, 'all', 'two processes')
             for family in tiny.FAMILIES] + [
                 Lesson(family, 'TeacherJudges', 'two processes')
                 for family in ('biggan', 'dcgan', 'pix2pix')
+            ] + [
+                # In place of the stock loss: what DDP has seen is not used.
+                Lesson(family, 'NormalisedConsistencyLoss discriminator',
+                       'two processes')
+                for family in ('biggan', 'cyclegan', 'srgan')
             ]
 
 

@@ -31,6 +31,7 @@ def mended(run_probes):
     ('loss_scaler', 'ok: None None', 'ok: scaler scaler'),
     ('safe_loading', 'UnpicklingError: Weights only load failed',
      'ok: resumed with 2 True'),
+    ('inert_config', 'ok: True ran', 'ok: True did not run'),
     ('replica_names',
      "ok: {'biggan1': False, 'cyclegan1': False, 'cyclegan2': False}",
      "ok: {'biggan1': True, 'cyclegan1': True, 'cyclegan2': True}"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,22 +74,12 @@ def _config(case: Any, folder: Path) -> Any:
 
 
 def _work(folder: Path) -> None:
-    import torch
-    from mmengine.dist import barrier, get_rank
+    from mmengine.dist import get_rank
 
     import mmgancomp.registry  # noqa: F401
     from tests.support import gated, ranks, runs
-    torch.set_num_threads(1)
-    ranks._join(folder)
     faults = {}
-    for entry in json.loads((folder / 'cases.json').read_text()):
-        case = Gating(**entry)
-        if get_rank() == 0:
-            _config(case, folder / str(case))
-        barrier()
-        config = _config(case, folder / str(case))
-        barrier()
-        config.launcher = 'pytorch'
+    for case, config in ranks.configs(folder, Gating, _config):
         compare, diary = Compare(), gated.Diary()
         runner = runs.train(config, compare, diary)
         found = list(compare.faults)
@@ -105,8 +94,7 @@ def _work(folder: Path) -> None:
         if get_rank() == 0:
             gated.slim_model(folder / str(case))
         faults[str(case)] = found
-    if get_rank() == 0:
-        (folder / 'faults.json').write_text(json.dumps(faults))
+    ranks.report(folder, faults)
 
 
 if __name__ == '__main__':

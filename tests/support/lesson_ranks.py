@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -72,12 +71,11 @@ class Compare(Hook):
 
 def _config(lesson: Any, folder: Path) -> Any:
     from tests.support import lessons, teaching
-    trains = lesson.term != 'TeacherJudges'
     teacher = teaching.teacher_of(
-        lesson.family, folder.parent, wider=True, train=trains)
+        lesson.family, folder.parent, wider=True, train=lesson.term == 'all')
     more: dict[str, Any] = (
-        lessons.entries(lesson) if trains else dict(
-            hook=dict(student_discriminator='teacher')))
+        dict(hook=dict(student_discriminator='teacher'))
+        if lesson.term == 'TeacherJudges' else lessons.entries(lesson))
     return teaching.distilling(
         lesson.family,
         folder,
@@ -89,30 +87,18 @@ def _config(lesson: Any, folder: Path) -> Any:
 
 
 def _work(folder: Path) -> None:
-    import torch
-    from mmengine.dist import barrier, get_rank
-
     import mmgancomp.registry  # noqa: F401
     from tests.support import ranks, runs
     from tests.support.lessons import Lesson
-    torch.set_num_threads(1)
-    ranks._join(folder)
     faults = {}
-    for entry in json.loads((folder / 'cases.json').read_text()):
-        lesson = Lesson(**entry)
-        if get_rank() == 0:
-            _config(lesson, folder / str(lesson))
-        barrier()
-        config = _config(lesson, folder / str(lesson))
-        config.launcher = 'pytorch'
+    for lesson, config in ranks.configs(folder, Lesson, _config):
         compare = Compare()
         runs.train(config, compare)
         found = list(compare.faults)
         if compare.compared != UPDATES:
             found.append(f'compared {compare.compared} times')
         faults[str(lesson)] = found
-    if get_rank() == 0:
-        (folder / 'faults.json').write_text(json.dumps(faults))
+    ranks.report(folder, faults)
 
 
 if __name__ == '__main__':

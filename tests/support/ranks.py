@@ -8,13 +8,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.support.cells import UPDATES
 
-__all__ = ['start', 'results']
+__all__ = ['configs', 'report', 'results', 'start']
 
 
 def start(cases: list[Any],
@@ -76,6 +77,38 @@ def results(processes: list[subprocess.Popen],
                 process.kill()
                 process.wait()
     return json.loads((folder / 'faults.json').read_text())
+
+
+def configs(folder: Path, kind: type,
+            build: Callable[[Any, Path], Any]) -> Iterator[tuple[Any, Any]]:
+    """In one of the processes: each case and its config, ready to run.
+
+    Args:
+        folder: As for :func:`start`.
+        kind: The cases' class.
+        build: Gives the config of a case in a work folder; it may write
+            files, so rank 0 does it before the others.
+    """
+    import torch
+    from mmengine.dist import barrier, get_rank
+    torch.set_num_threads(1)
+    _join(folder)
+    for entry in json.loads((folder / 'cases.json').read_text()):
+        case = kind(**entry)
+        if get_rank() == 0:
+            build(case, folder / str(case))
+        barrier()
+        config = build(case, folder / str(case))
+        barrier()
+        config.launcher = 'pytorch'
+        yield case, config
+
+
+def report(folder: Path, faults: dict[str, list[str]]) -> None:
+    """In one of the processes: leave the faults for :func:`results`."""
+    from mmengine.dist import get_rank
+    if get_rank() == 0:
+        (folder / 'faults.json').write_text(json.dumps(faults))
 
 
 def _fingerprint(runner: Any) -> str:

@@ -145,22 +145,46 @@ def loss_scaler():
 
 @probe
 def safe_loading():
-    import tiny
-    from mmengine.runner import Runner
     folder = tempfile.mkdtemp()
     for iterations in (1, 2):
-        config = tiny.config(
-            'sngan_proj',
-            folder,
-            iterations=iterations,
-            checkpoint=1,
-            resume=iterations > 1,
-            log_level='ERROR',
-            experiment_name=f'run{iterations}')
-        runner = Runner.from_cfg(config)
-        runner.train()
+        runner = _trained(folder, iterations, 'run')
     history = runner.message_hub.get_scalar('train/loss_disc_fake')
     return f'ok: resumed with {len(history.data[0])} {history.mean() > 0}'
+
+
+def _trained(folder, iterations, name):
+    """A run that goes on from the iteration before its last."""
+    import tiny
+    from mmengine.runner import Runner
+    config = tiny.config(
+        'sngan_proj',
+        folder,
+        iterations=iterations,
+        checkpoint=1,
+        resume=iterations > 1,
+        log_level='ERROR',
+        experiment_name=f'{name}{iterations}')
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner
+
+
+@probe
+def inert_config():
+    folder = Path(tempfile.mkdtemp())
+    for iterations in (1, 2):
+        _trained(folder, iterations, 'inert')
+        if iterations == 1:
+            path = folder / 'iter_1.pth'
+            checkpoint = torch.load(path, weights_only=False)
+            # The log history would stop it, with no repair.
+            checkpoint['message_hub'] = dict(
+                log_scalars={}, runtime_info={}, resumed_keys={})
+            checkpoint['meta']['config'] = (
+                f'open({str(folder / "ran")!r}, "w").close()')
+            torch.save(checkpoint, path)
+    ran = 'ran' if (folder / 'ran').exists() else 'did not run'
+    return f'ok: {(folder / "iter_2.pth").is_file()} {ran}'
 
 
 @probe

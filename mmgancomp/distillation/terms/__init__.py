@@ -5,11 +5,16 @@ from .attention import AttentionMapLoss
 from .consistency import NormalisedConsistencyLoss
 from .features import FeatureL1Loss
 from .guided import TeacherGeneratedLoss
-from .logits import DiscriminatorKDLoss, DiscriminatorOutputLoss
+from .logits import (
+    DiscriminatorKDLoss,
+    DiscriminatorOutputLoss,
+    TeacherLabelSmoothingLoss,
+)
 from .output import OutputL1Loss
 
 __all__ = [
     'AttentionMapLoss', 'DiscriminatorKDLoss', 'DiscriminatorOutputLoss',
     'FeatureL1Loss', 'NormalisedConsistencyLoss', 'OutputL1Loss',
-    'TeacherAdversarialLoss', 'TeacherGeneratedLoss'
+    'TeacherAdversarialLoss', 'TeacherGeneratedLoss',
+    'TeacherLabelSmoothingLoss'
 ]

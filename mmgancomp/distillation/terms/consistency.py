@@ -45,8 +45,15 @@ class NormalisedConsistencyLoss(LossTerm):
     discriminator loss, is evaluated once with the student's images and once
     with those of the frozen original generator from the same inputs, both
     times by the student's present discriminator; their distance is divided
-    by the reference. All of it is the generator's loss: the discriminator
-    is not moved by it, and goes on with its own.
+    by the reference.
+
+    In the generator's loss the discriminator is not moved by it, and goes
+    on with its own. In the discriminator's loss it is another treatment
+    that the paper leaves room for, in which D minimises L as well: of L_GC
+    then the adversarial terms count, which are all that asks a
+    discriminator; the gradient is that of its scores for the student's
+    images, while the reference, and the scores of real images, which are
+    the same on both sides, hold still.
 
     Args:
         loss_weight: What the whole is multiplied by.
@@ -54,12 +61,13 @@ class NormalisedConsistencyLoss(LossTerm):
         floor: The least denominator. An adversarial term may be close to
             zero, and single gradients are then hundreds of times the
             median; with 0.1, our choice, they are not.
-        replace_stock: True by default, as in the paper: this is the
-            generator's loss, in place of the stock one.
+        replace_stock: True by default, as in the paper: this is the loss,
+            in place of the stock one and its penalties.
         **options: See :class:`~mmgancomp.distillation.term.LossTerm`.
     """
 
-    asks = {'generator': ('generator', )}
+    places = ('generator', 'discriminator')
+    asks = dict.fromkeys(places, ('generator', ))
 
     def __init__(self,
                  loss_weight: float = 1.,
@@ -97,7 +105,9 @@ class NormalisedConsistencyLoss(LossTerm):
     def forward(self, step: Step) -> Tensor:
         """See :class:`~mmgancomp.distillation.term.LossTerm`."""
         student, reference = step.student(), step.reference(self.teacher)
-        ask = step.family.generator_objectives
+        ask = (
+            step.family.generator_objectives if step.place == 'generator' else
+            step.family.adversarial_objectives)
         loss = normalised_distance(
             ask(step.model, reference), ask(step.model, student), self.floor)
         step.note('generator', loss)

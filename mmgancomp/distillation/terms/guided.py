@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..registry import LOSS_TERMS
 from ..step import Step
+from ..taps import first_tensor
 from ..term import LossTerm
 
 __all__ = ['TeacherGeneratedLoss']
@@ -60,9 +61,10 @@ class TeacherGeneratedLoss(LossTerm):
         scores = step.family.judgements(step.model,
                                         step.reference(self.teacher))
         if self.as_real:
-            own = step.family.judgements(step.model, step.student())
+            own = step.fakes()
             return step.family.discriminator_loss_weight * sum(
-                step.family.discriminator_loss(step.model, own[name], logits)
+                step.family.discriminator_loss(
+                    step.model, first_tensor(own[name].output), logits)
                 for name, logits in scores.items())
         return sum(
             step.adversarial_loss(logits, for_generator=False, real=False)

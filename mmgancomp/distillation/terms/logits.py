@@ -15,7 +15,10 @@ from ..step import Step
 from ..taps import first_tensor, full_precision
 from ..term import LossTerm
 
-__all__ = ['DiscriminatorKDLoss', 'DiscriminatorOutputLoss']
+__all__ = [
+    'DiscriminatorKDLoss', 'DiscriminatorOutputLoss',
+    'TeacherLabelSmoothingLoss'
+]
 
 
 class _Scores(LossTerm):
@@ -88,3 +91,45 @@ def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
     own = torch.stack([student, -student], -1).sigmoid()
     return (target.sigmoid() *
             (F.logsigmoid(target) - torch.log(own + 1e-10))).mean()
+
+
+@LOSS_TERMS.register_module()
+class TeacherLabelSmoothingLoss(_Scores):
+    """(1 − σ(D̄(x̂))) · sp(D(x̂)) + σ(D̄(x)) · sp(−D(x)), sp: softplus.
+
+    The discriminator's loss with the teacher's probabilities for labels: a
+    fake that the teacher takes for real counts less, and so does a real that
+    it takes for a fake. It is what the released launcher of DGL-GAN happens
+    to have on (official code, ``loss.py``), not the paper's method.
+
+    What is added is its distance from the stock GAN loss for the same
+    scores. So ``loss_weight`` leads from the stock labels, at 0, to the
+    teacher's, at 1, and penalties of the stock loss stay, as in the code.
+
+    Args:
+        loss_weight: 1 in the official code.
+        replace_stock: Where it is True the value is the formula itself, and
+            penalties of the stock loss go with the loss.
+        **options: See :class:`~mmgancomp.distillation.term.LossTerm`.
+    """
+
+    def __init__(self, loss_weight: float = 1., **options: Any) -> None:
+        super().__init__(loss_weight, **options)
+
+    def forward(self, step: Step) -> Tensor:
+        """See :class:`~mmgancomp.distillation.term.LossTerm`."""
+        scores = self._scores(step)
+        loss = step.family.discriminator_loss_weight * sum(
+            _smoothed(student, teacher) for student, teacher in scores)
+        step.note('loss', loss)
+        if self.replace_stock:
+            return loss
+        return loss - step.family.discriminator_loss_weight * sum(
+            step.family.discriminator_loss(step.model, fake, real)
+            for (real, fake), _ in scores)
+
+
+def _smoothed(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
+    (real, fake), (label, other) = student, teacher
+    return ((1 - other.sigmoid()) * F.softplus(fake)).mean() + (
+        label.sigmoid() * F.softplus(-real)).mean()
