@@ -25,7 +25,8 @@ from .table import markdown
 
 NAMES = ('lottery', 'sparse_training', 'teacher_dgl',
          'teacher_self_supervised', 'teacher_pix2pix', 'teacher_cyclegan',
-         'ppcd', 'alphagan', 'search_demo')
+         'ppcd', 'alphagan', 'recipes_digits', 'recipes_pix2pix',
+         'recipes_cyclegan', 'search_demo')
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 

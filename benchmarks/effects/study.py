@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .arms import Arm
+from .arms import Arm, Cut
 from .checks import Check
 
 __all__ = ['DIGITS', 'Metric', 'Study']
@@ -64,7 +64,7 @@ class Study:
     """
 
     title: str
-    arms: Sequence[Arm]
+    arms: Sequence[Arm | Cut]
     checks: Sequence[Check]
     seeds: Sequence[int] = (0, 1, 2)
     metrics: dict[str, Metric] | None = None
@@ -85,5 +85,5 @@ class Study:
             return self.rows(models)
         return {
             arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
-            for arm in self.arms
+            for arm in self.arms if isinstance(arm, Arm)
         }

@@ -14,13 +14,22 @@ from .checks import at_least
 from .study import Metric, Study
 from .translation import arms, pairs
 
-__all__ = ['STUDY']
+__all__ = ['METRICS', 'NOTE', 'STUDY']
 
 ARMS = arms(
     'configs/demo/cyclegan_lsgan-resnet-in_textures-32x32.py',
     'configs/self_supervised/'
     'self-supervised-50_cyclegan_lsgan-resnet-in_textures-32x32.py',
     iterations=1000)
+METRICS = {
+    'texture-FD': Metric(['texture-share/photo_fd', 'texture-share/mask_fd']),
+    'called brick': Metric(['texture-share/photo'], '.1%'),
+    'called gravel': Metric(['texture-share/mask'], '.1%')
+}
+NOTE = (
+    'texture-FD: mean of both directions, lower is better. «Called» is the '
+    'share of translated crops that the classifier takes for the target; 64 '
+    'crops of areas that were never trained on.')
 
 
 def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
@@ -55,14 +64,7 @@ STUDY = Study(
                  f'output L1 keeps the translation at 50 %, {metric}')
         for metric in ('called brick', 'called gravel')
     ],
-    metrics={
-        'texture-FD': Metric(
-            ['texture-share/photo_fd', 'texture-share/mask_fd']),
-        'called brick': Metric(['texture-share/photo'], '.1%'),
-        'called gravel': Metric(['texture-share/mask'], '.1%')
-    },
-    note='texture-FD: mean of both directions, lower is better. «Called» is '
-    'the share of translated crops that the classifier takes for the target; '
-    '64 crops of areas that were never trained on.',
+    metrics=METRICS,
+    note=NOTE,
     rows=rows,
     pairs=pairs())

@@ -14,7 +14,7 @@ from .checks import share_of_gain
 from .study import Metric, Study
 from .translation import arms, pairs
 
-__all__ = ['STUDY']
+__all__ = ['CONSTANT', 'METRICS', 'NOTE', 'STUDY', 'constant']
 
 ARMS = arms(
     'configs/demo/pix2pix_vanilla-unet-bn_edges-32x32.py',
@@ -22,20 +22,24 @@ ARMS = arms(
     'self-supervised-50_pix2pix_vanilla-unet-bn_edges-32x32.py',
     iterations=600)
 CONSTANT = 'constant'
+METRICS = {'SSIM': Metric(['edges/SSIM'], '.3f'),
+           'PSNR, dB': Metric(['edges/PSNR'])}
+NOTE = ('Higher is better; 64 crops of an area that was never trained on. '
+        '«Constant» is the mean brightness of the training area everywhere.')
 
 
 def rows(models: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
     """The arms, and what needs no network at all."""
     found = {arm.name: {s: runs[-1] for s, runs in models[arm.name].items()}
              for arm in ARMS}
-    constant = _constant()
+    scores = constant()
     return {
-        CONSTANT: {seed: {'metrics': dict(constant)}
+        CONSTANT: {seed: {'metrics': dict(scores)}
                    for seed in found['dense']}, **found
     }
 
 
-def _constant() -> dict[str, float]:
+def constant() -> dict[str, float]:
     """Scores of the training area's mean brightness everywhere."""
     grey = float(photo_area('gravel', 'train').mean())
     samples = []
@@ -60,9 +64,7 @@ STUDY = Study(
                       0.95, 'output L1 keeps what dense gains over a '
                       'constant, at 50 %')
     ],
-    metrics={'SSIM': Metric(['edges/SSIM'], '.3f'),
-             'PSNR, dB': Metric(['edges/PSNR'])},
-    note='Higher is better; 64 crops of an area that was never trained on. '
-    '«Constant» is the mean brightness of the training area everywhere.',
+    metrics=METRICS,
+    note=NOTE,
     rows=rows,
     pairs=pairs())

@@ -165,6 +165,8 @@ def test_width_is_that_of_a_divisor(dcgan, capsys):
     slim = runs.load(Path(found['checkpoint']))['state_dict']
     assert {k: v.shape for k, v in slim.items()
             } == {k: v.shape for k, v in half.state_dict().items()}
+    # The lines of a config say how these widths come about from stock.
+    build_model(dcgan.going_on(found, 'half')).load_state_dict(slim)
 
 
 def test_pruning_twice_counts_in_the_stock_network(dcgan, capsys, tmp_path):

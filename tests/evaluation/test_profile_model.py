@@ -88,7 +88,7 @@ def test_names_of_a_several_process_run_are_understood(tmp_path):
     (lambda s: s.update(
         {'generator.noise2feat.conv.weight': torch.ones(1, 2)}),
      r'noise2feat.conv.weight is \(1, 2\), the network has'),
-    (lambda s: s.clear(), 'holds no weights generator'),
+    (lambda s: s.clear(), 'holds no weights; name a checkpoint'),
 ])
 def test_weights_that_do_not_fit_are_named(tmp_path, change, said):
     config = tiny.config('dcgan', tmp_path)

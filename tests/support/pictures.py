@@ -9,6 +9,9 @@ import numpy as np
 
 __all__ = ['random_images', 'shortened']
 
+# Of data sets that are more than images in folders.
+_EDGES = dict(CIFAR10=32, ImageNet=128)
+
 
 def _save(path: Path, height: int, width: int) -> None:
     """Write a random image."""
@@ -29,9 +32,9 @@ def random_images(config: Any, folder: Path) -> None:
     if dataset.type.startswith('mmgancomp.'):
         return  # real images that come with a library
     names = [f'{i}.png' for i in range(4)]
-    if dataset.type == 'CIFAR10':
+    if dataset.type in _EDGES:
         for name in names:
-            _save(folder / name[0] / name, 32, 32)
+            _save(folder / name[0] / name, *[_EDGES[dataset.type]] * 2)
         config.train_dataloader.dataset = dict(
             type='BasicConditionalDataset',
             data_root=str(folder),
