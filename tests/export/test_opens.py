@@ -46,7 +46,7 @@ WORDS = {
     'onnxruntime': ['onnxruntime'],
     'MMEngine': ['mmengine', 'torch'],
     # Of this package itself, what the page says beneath the table.
-    'mmgancomp': ['torch', 'safetensors'],
+    'mmgancomp': ['torch', 'safetensors', 'pluggy'],
 }
 """What a word of the table stands for."""
 
