@@ -78,9 +78,6 @@ def at_full_size(config: Config, folder: Path) -> Config:
     """A config whose teacher, as large as it says, has weights to read."""
     teacher = config.default_hooks.distillation.teacher
     model = load_config(teacher.config)
-    if model.model.type != config.model.type:
-        # Half of the file, and of another family nobody asks for it.
-        model.model.discriminator = None
     if 'perceptual_loss' in model.model:
         # Its network would be downloaded.
         model.model.perceptual_loss = None
