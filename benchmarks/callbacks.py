@@ -20,7 +20,7 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 
 import mmgancomp.registry  # noqa: F401
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.planning import context_of
 from mmgancomp.runtime.update import OptimizerUpdates
 from mmgancomp.sparsity.hook import SparsityHook

@@ -16,13 +16,13 @@ from mmengine.config import Config
 from torch import nn
 
 import mmgancomp.registry  # noqa: F401
-from mmgancomp.evaluation.profile_cost import inference
 from mmgancomp.evaluation.profile_latency import (
     forward,
     interleaved,
     threads_set,
 )
 from mmgancomp.evaluation.profile_model import Subject, subjects
+from mmgancomp.families.macs import inference
 
 from .timing import spread
 

@@ -15,8 +15,8 @@ from torch import nn
 
 from mmgancomp import families
 from mmgancomp.cli.common import load_config
-from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.families.macs import macs
+from mmgancomp.runtime.building import build_model
 
 __all__ = ['ROWS', 'measure']
 

@@ -25,7 +25,7 @@ from torch import nn
 import mmgancomp.registry  # noqa: F401
 from mmgancomp import families
 from mmgancomp.distillation.hook import DistillationHook
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.planning import context_of
 from mmgancomp.runtime.update import OptimizerUpdates
 

@@ -16,15 +16,15 @@ import torch
 from torch import nn
 
 from mmgancomp.channels import channel_groups, ranking
-from mmgancomp.channels.costs import macs_after
+from mmgancomp.channels.aims import Macs
 from mmgancomp.channels.groups import Groups, Kept
 from mmgancomp.channels.slicing import copy_of, cut
-from mmgancomp.evaluation.profile_cost import inference, macs
 from mmgancomp.evaluation.profile_latency import (
     forward,
     interleaved,
     threads_set,
 )
+from mmgancomp.families.macs import inference
 
 from .latency import generator
 from .timing import spread
@@ -78,29 +78,22 @@ def measure(name: str) -> dict[str, Any]:
     dense = generator(name, 1)
     groups = channel_groups(dense.module)
     scores = ranking.scores_of([dense.module], groups, 'random')
-    args, kwargs = dense.call(1)
-    whole, shares = macs(dense.module, args, kwargs)
+    costs_of = Macs(dense.module, groups, dense.family)
 
     def small(plan: Kept) -> nn.Module:
         network = copy_of(dense.module)
         cut(network, groups, plan)
         return network
 
-    def count(plan: Kept) -> float:
-        return macs(small(plan), args, kwargs)[0] / whole
-
-    def estimate(plan: Kept) -> float:
-        return macs_after(dense.module, groups, plan, shares) / whole
-
     even = ranking.best(scores, ranking.sizes_for(groups, scores, .5))
-    cost = count(even)
+    cost = costs_of.count(even)
     plans = {'even': even} | {
         f'{most:g} ×, draw {seed}': ranking.reach_measured(
-            _uneven(groups, scores, most, seed), estimate, count,
-            cost * (1 + _TOLERANCE / 2), 'macs', cost)
+            _uneven(groups, scores, most, seed), costs_of.estimate,
+            costs_of.count, cost * (1 + _TOLERANCE / 2), 'macs', cost)
         for most in SPREADS for seed in range(DRAWS)
     }
-    costs = {title: count(plan) for title, plan in plans.items()}
+    costs = {title: costs_of.count(plan) for title, plan in plans.items()}
     for title, found in costs.items():
         assert abs(found / cost - 1) < _TOLERANCE, (title, found, cost)
     networks = {title: small(plan) for title, plan in plans.items()}

@@ -20,7 +20,7 @@ def _model(folder: Path) -> nn.Module:
     from mmengine.registry import DefaultScope
 
     import mmgancomp.registry  # noqa: F401
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     config = Config.fromfile(str(folder / 'config.py'))
     last = folder / f'iter_{config.train_cfg.max_iters}.pth'
     with DefaultScope.overwrite_default_scope('mmagic'):

@@ -12,12 +12,12 @@ from mmgancomp.errors import ConfigError, MMGanCompError
 from mmgancomp.families import ChannelGroup, Family, NotOffered
 from mmgancomp.runtime.structure import noted
 
-from .groups import Groups, Kept, removed
+from .groups import Groups, Kept
 from .kill import kill
 from .plan import NetworkPlan
 from .probe import probe
 from .remove import RemovalError, example, remove
-from .slicing import copy_of, indices
+from .slicing import copy_of, gone_from
 
 __all__ = ['Found', 'find_groups', 'groups_after']
 
@@ -130,11 +130,7 @@ def groups_after(groups: Groups, kept: Kept) -> dict[str, ChannelGroup]:
         groups: Those of the whole network.
         kept: The plan.
     """
-    gone: dict[tuple[str, int], set[int]] = {}
-    for name, channels in removed(groups, kept).items():
-        for slot in groups[name].slots:
-            gone.setdefault((slot.tensor, slot.axis),
-                            set()).update(indices(slot, channels))
+    gone = gone_from(groups, kept)
 
     def before(tensor: str, axis: int, index: int) -> int:
         return sum(i < index for i in gone.get((tensor, axis), ()))

@@ -20,7 +20,7 @@ from mmgancomp.families import Slot
 
 from .groups import Groups, Kept, removed
 
-__all__ = ['copy_of', 'cut', 'indices']
+__all__ = ['copy_of', 'cut', 'gone_from', 'indices']
 
 
 def copy_of(network: nn.Module) -> nn.Module:
@@ -34,6 +34,16 @@ def copy_of(network: nn.Module) -> nn.Module:
         for _, _, value in _computed(network) if not value.is_leaf
     }
     return copy.deepcopy(network, memo)
+
+
+def gone_from(groups: Groups,
+              kept: Kept) -> dict[tuple[str, int], set[int]]:
+    """Tensor and axis → the indices that a plan takes out of it."""
+    gone: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for name, channels in removed(groups, kept).items():
+        for slot in groups[name].slots:
+            gone[slot.tensor, slot.axis].update(indices(slot, channels))
+    return gone
 
 
 def indices(slot: Slot, channels: list[int]) -> list[int]:
@@ -58,13 +68,9 @@ def cut(network: nn.Module,
             channels without effect leave the function as it is. Not for a
             fresh network, whose weights are drawn for its width.
     """
-    gone: dict[tuple[str, int], set[int]] = defaultdict(set)
-    taken = removed(groups, kept)
-    for name, channels in taken.items():
-        for slot in groups[name].slots:
-            gone[slot.tensor, slot.axis].update(indices(slot, channels))
+    gone = gone_from(groups, kept)
     if same_function:
-        _scale_means(network, groups, taken)
+        _scale_means(network, groups, removed(groups, kept))
         _scale_equalised(network, gone)
     for (name, axis), dead in gone.items():
         _cut_axis(network, name, axis, dead)

@@ -25,7 +25,7 @@ def enable_amp(config: Config) -> None:
     from mmengine.device import get_device
 
     from mmgancomp import families
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     if get_device() in ('cpu', 'mps'):
         raise ConfigError(
             '--amp: mixed precision needs an accelerator (CUDA, NPU, MLU or '

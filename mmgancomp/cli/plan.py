@@ -62,7 +62,7 @@ def plan(config: Any) -> dict[str, Any]:
 
 
 def _plan(config: Any) -> dict[str, Any]:
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     from mmgancomp.runtime.entries import check_entries
     from mmgancomp.runtime.planning import (
         context_of,
@@ -120,7 +120,7 @@ def _plan(config: Any) -> dict[str, Any]:
 def _cost(family: Family, module: Any) -> dict[str, int]:
     import torch
 
-    from mmgancomp.evaluation.profile_cost import macs
+    from mmgancomp.families.macs import macs
     from mmgancomp.runtime.record import count_parameters
     args, kwargs = family.example_call(module, 1,
                                        torch.Generator().manual_seed(0))
@@ -134,7 +134,7 @@ def _stock_costs(config: Any, family: Family,
     """What the networks cost in the stock config, before we built any."""
     from mmgancomp.channels.gated import KINDS
     from mmgancomp.channels.slimmed import without_slimming
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     plain, changed = without_slimming(config.model, KINDS)
     if not changed:
         return own

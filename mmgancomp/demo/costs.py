@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmgancomp.evaluation.profile import profile_network
-from mmgancomp.evaluation.profile_cost import inference
 from mmgancomp.evaluation.profile_latency import (
     forward,
     interleaved,
@@ -15,6 +14,7 @@ from mmgancomp.evaluation.profile_latency import (
     threads_set,
 )
 from mmgancomp.evaluation.profile_model import Subject
+from mmgancomp.families.macs import inference
 
 __all__ = ['BATCH', 'BIG_BATCH', 'costs', 'faster']
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from mmgancomp import families
-from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.export.pruning import Aim, prune_checkpoint
+from mmgancomp.runtime.building import build_model
 
 from .rows import NETWORK
 

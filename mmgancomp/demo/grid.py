@@ -13,9 +13,9 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmgancomp.evaluation.metrics import FixedLatents
-from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.files import write_whole
 from mmgancomp.images import digits
+from mmgancomp.runtime.building import build_model
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -11,8 +11,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 from mmgancomp import families
-from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.files import write_whole
+from mmgancomp.runtime.building import build_model
 from mmgancomp.sparsity import MaskedNetwork
 from mmgancomp.sparsity.counts import removed_count
 from mmgancomp.sparsity.registry import SCHEDULES

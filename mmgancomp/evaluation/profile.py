@@ -9,14 +9,9 @@ from torch import Tensor, nn
 
 from mmgancomp.families.conventions import CostConvention
 from mmgancomp.families.layers import convolution_weights
+from mmgancomp.families.macs import inference, macs
 
-from .profile_cost import (
-    inference,
-    inference_bytes,
-    layer_costs,
-    macs,
-    weights,
-)
+from .profile_cost import inference_bytes, layer_costs, weights
 from .profile_latency import forward, interleaved, spread, threads_set
 
 __all__ = ['Call', 'profile_network']

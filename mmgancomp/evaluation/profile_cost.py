@@ -10,10 +10,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.families.macs import inference, macs
 from mmgancomp.sparsity.packed import masks_of_zeros, packed_bytes
 
-__all__ = ['inference', 'inference_bytes', 'layer_costs', 'macs', 'weights']
+__all__ = ['inference_bytes', 'layer_costs', 'weights']
 
 
 def weights(network: nn.Module, maskable: Sequence[str],

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmgancomp.families.macs import inference
 from mmgancomp.runtime.record import SCHEMA, versions
 
 from .profile import profile_network
-from .profile_cost import inference
 from .profile_latency import forward, interleaved, ratio, spread, threads_set
 from .profile_model import Subject
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 __all__ = [
-    'Subject', 'build_model', 'chosen_names', 'load_network', 'masks_in',
+    'Subject', 'chosen_names', 'load_network', 'masks_in',
     'subjects'
 ]
 

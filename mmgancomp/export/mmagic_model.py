@@ -18,10 +18,10 @@ from mmgancomp import families
 from mmgancomp.channels.plan import ChannelPlan, NetworkPlan
 from mmgancomp.channels.slimmed import TYPE, without_slimming
 from mmgancomp.errors import ConfigError, MMGanCompError
-from mmgancomp.evaluation.profile_cost import inference
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.families.macs import inference
 from mmgancomp.files import write_whole
 from mmgancomp.registry import SCOPE
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.structure import noted
 
 if TYPE_CHECKING:

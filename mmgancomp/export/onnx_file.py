@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from mmgancomp.errors import ConfigError, MMGanCompError
-from mmgancomp.evaluation.profile_cost import inference
+from mmgancomp.families.macs import inference
 from mmgancomp.files import write_whole
 
 if TYPE_CHECKING:

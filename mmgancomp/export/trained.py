@@ -16,14 +16,14 @@ from mmgancomp.channels.groups import counts_of
 from mmgancomp.channels.pruned import Pruned
 from mmgancomp.channels.remove import example
 from mmgancomp.errors import ConfigError, MMGanCompError
-from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.evaluation.profile_model import (
-    build_model,
     chosen_names,
     load_network,
     masks_in,
 )
 from mmgancomp.families import Family, Network
+from mmgancomp.families.macs import macs
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.weights import weights_of
 from mmgancomp.sparsity.ticket import read_ticket
 

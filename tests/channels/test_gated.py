@@ -9,7 +9,7 @@ from mmengine import DefaultScope
 from mmgancomp import families
 from mmgancomp.channels.gating import gates_of
 from mmgancomp.errors import ConfigError
-from mmgancomp.evaluation.profile_cost import macs
+from mmgancomp.families.macs import macs
 from mmgancomp.registry import MODELS
 from tests.families.test_narrowing import SAGAN
 from tests.support import gated, tiny

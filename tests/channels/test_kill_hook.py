@@ -116,7 +116,7 @@ def test_channels_fade_die_and_are_cut_out(tmp_path):
 
 
 def narrowed(folder):
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     base = Config.fromfile(folder / 'source' / 'tiny_biggan.py')
     base.model.generator = dict(
         type='mmgancomp.Slimmed',

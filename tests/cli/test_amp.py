@@ -7,7 +7,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmgancomp.cli.amp import enable_amp
 from mmgancomp.cli.common import load_config
 from mmgancomp.errors import ConfigError
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from tests.support import tiny
 
 # torch.cuda.amp.GradScaler says that it is of no use without CUDA.

@@ -11,7 +11,7 @@ import torch
 from mmgancomp import plugins
 from mmgancomp.cli import plugins as plugins_command
 from mmgancomp.cli.main import main
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from tests.support import tiny
 
 pytestmark = tiny.STOCK_WARNINGS

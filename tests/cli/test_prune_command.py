@@ -160,7 +160,7 @@ def test_width_is_that_of_a_divisor(dcgan, capsys):
     for role in 'generator', 'discriminator':
         config.model[role] = dict(
             type='mmgancomp.Slimmed', network=config.model[role], divisor=2)
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     half = build_model(config)
     slim = runs.load(Path(found['checkpoint']))['state_dict']
     assert {k: v.shape for k, v in slim.items()
@@ -185,7 +185,7 @@ def test_pruning_twice_counts_in_the_stock_network(dcgan, capsys, tmp_path):
         assert set(twice[name]) <= set(kept)
     last = tmp_path / 'last.py'
     last.write_text('\n'.join(second['config_lines']) + '\n')
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     model = build_model(Config.fromfile(last))
     model.load_state_dict(
         runs.load(Path(second['checkpoint']))['state_dict'], strict=True)
@@ -202,7 +202,7 @@ def test_two_generators_share_a_plan(tmp_path, capsys):
     assert one == other
     counts = {name: g['kept'] / g['channels'] for name, g in one.items()}
     assert len(set(counts.values())) > 2
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     model = build_model(trained.going_on(found, 'on'))
     model.load_state_dict(
         runs.load(Path(found['checkpoint']))['state_dict'], strict=True)

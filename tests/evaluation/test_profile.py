@@ -7,13 +7,13 @@ from torch import nn
 
 from mmgancomp.errors import MMGanCompError
 from mmgancomp.evaluation.profile import profile_network
-from mmgancomp.evaluation.profile_cost import macs
 from mmgancomp.evaluation.profile_latency import (
     forward,
     interleaved,
     ratio,
     spread,
 )
+from mmgancomp.families.macs import macs
 from mmgancomp.sparsity import MaskedNetwork
 from mmgancomp.sparsity.packed import save_packed
 

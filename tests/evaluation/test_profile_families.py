@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmgancomp import families
 from mmgancomp.channels.gating import add_gates, add_transitions
-from mmgancomp.evaluation.profile_cost import inference, macs
+from mmgancomp.families.macs import inference, macs
 from mmgancomp.families.plain_copy import plain_copy
 from tests.support import tiny
 

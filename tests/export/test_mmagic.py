@@ -12,10 +12,11 @@ from mmengine.config import Config
 from mmgancomp import families
 from mmgancomp.cli.main import main
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.evaluation.profile_model import build_model, subjects
+from mmgancomp.evaluation.profile_model import subjects
 from mmgancomp.export import mmagic_model
 from mmgancomp.export.mmagic_model import write_mmagic
 from mmgancomp.export.onnx_file import write_onnx
+from mmgancomp.runtime.building import build_model
 from tests.support import cuts, exported, slim, tiny
 from tests.support.exported import some_slow
 

@@ -9,8 +9,8 @@ import torch
 
 from mmgancomp.cli.main import main
 from mmgancomp.errors import MMGanCompError
-from mmgancomp.evaluation.profile_model import build_model
 from mmgancomp.export.place import exported_kind, find, put
+from mmgancomp.runtime.building import build_model
 from tests.support import exported, tiny
 
 pytestmark = [

@@ -9,7 +9,7 @@ from torch import nn
 
 from mmgancomp import families
 from mmgancomp.channels.slicing import cut
-from mmgancomp.evaluation.profile_cost import macs
+from mmgancomp.families.macs import macs
 from mmgancomp.registry import MODELS
 from tests.support import tiny
 

@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmgancomp import families
 from mmgancomp.cli.common import load_config
 from mmgancomp.cli.plan import plan
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from mmgancomp.sparsity import MaskedNetwork
 from tests.support import runs
 from tests.support.search import RETRAIN, SEARCH, tiny

@@ -11,9 +11,10 @@ from mmengine.config import Config
 from mmgancomp import families
 from mmgancomp.channels import ChannelPlan, channel_groups, kill, remove
 from mmgancomp.errors import ConfigError, MMGanCompError
-from mmgancomp.evaluation.profile_model import build_model, subjects
+from mmgancomp.evaluation.profile_model import subjects
 from mmgancomp.export.mmagic_model import write_mmagic
 from mmgancomp.export.sparse import write_sparse
+from mmgancomp.runtime.building import build_model
 from mmgancomp.search import (
     NORMAL_OPERATIONS,
     PUBLISHED,

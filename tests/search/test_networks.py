@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmgancomp.errors import ConfigError
-from mmgancomp.evaluation.profile_cost import macs
+from mmgancomp.families.macs import macs
 from mmgancomp.search import (
     NORMAL_OPERATIONS,
     PUBLISHED,

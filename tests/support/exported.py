@@ -14,7 +14,7 @@ from torch import nn
 
 from mmgancomp import families
 from mmgancomp.cli.main import main
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from mmgancomp.sparsity import MaskedNetwork
 from tests.support import tiny
 

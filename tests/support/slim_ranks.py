@@ -41,7 +41,7 @@ def _faults(case: Narrowing, runner: Any, folder: Path) -> list[str]:
     from mmengine.dist import barrier
 
     from mmgancomp import families
-    from mmgancomp.evaluation.profile_model import build_model
+    from mmgancomp.runtime.building import build_model
     from tests.support import tiny
     model = families.base.bare(runner.model)
     family = families.of(model)

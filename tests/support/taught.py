@@ -10,7 +10,7 @@ from mmengine import Config
 from mmengine.registry import DefaultScope
 
 from mmgancomp.cli.common import load_config
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 
 __all__ = ['at_full_size', 'narrow', 'teach', 'weights']
 

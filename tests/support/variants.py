@@ -12,7 +12,7 @@ from mmengine import Config
 from mmengine.registry import DefaultScope
 
 from mmgancomp import families
-from mmgancomp.evaluation.profile_model import build_model
+from mmgancomp.runtime.building import build_model
 from mmgancomp.runtime.snapshots import Snapshots
 from mmgancomp.sparsity import MaskedNetwork
 from mmgancomp.sparsity.ticket import write_ticket
